@@ -1,0 +1,20 @@
+# lonc_settings: what every target of the project is compiled with.
+add_library(lonc_settings INTERFACE)
+target_include_directories(lonc_settings INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(lonc_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wformat=2 -Wimplicit-fallthrough)
+
+if(LONC_WARNINGS_AS_ERRORS)
+  target_compile_options(lonc_settings INTERFACE -Werror)
+endif()
+
+if(LONC_SANITIZE)
+  target_compile_options(lonc_settings INTERFACE
+    -fsanitize=${LONC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(lonc_settings INTERFACE -fsanitize=${LONC_SANITIZE})
+endif()
+
+if(LONC_BUILD_FUZZERS)
+  target_compile_options(lonc_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,11 @@
+# Everything comes from the system's packages; cmake/bootstrap.sh names them.
+find_package(Boost 1.81 REQUIRED COMPONENTS program_options)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libgcrypt REQUIRED IMPORTED_TARGET libgcrypt)
+pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
+if(LONC_BUILD_TESTS)
+  find_package(Catch2 REQUIRED)
+endif()

@@ -1,0 +1,131 @@
+#!/bin/bash
+# From a fresh Debian 12 to a running lonc: installs the packages that are missing, builds, and shows or tests.
+set -euo pipefail
+
+# To build lonc.
+packages_build=(
+  cmake g++ ninja-build pkg-config
+  libboost1.81-dev libboost-program-options1.81-dev libgcrypt20-dev libspdlog-dev libsystemd-dev
+  nlohmann-json3-dev
+)
+# To build and run the tests, and the demo with them.
+packages_test=(
+  catch2 clang-format-19 iproute2 libcryptx-perl mandoc perl procps python3
+)
+# For what .ci/run checks beyond the tests.
+packages_check=(
+  clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck
+)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root
+
+usage() {
+  cat <<EOF
+usage: cmake/bootstrap.sh COMMAND
+
+  demo       build lonc, start it between two peers on loopback, and show what it does
+  test [OPTION]...
+             build everything and run all tests; options are those of cmake/test_summary.py
+  install [build|test|check]...
+             only install the Debian packages (all groups when none is named)
+  packages   print the packages of all groups, and do nothing
+EOF
+}
+
+say() { printf '\n== %s\n' "$*"; }
+fail() {
+  printf 'bootstrap: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    fail "packages are missing and there is no sudo; as root: apt-get install --no-install-recommends ${missing[*]}"
+  fi
+}
+
+is_debian_12() (
+  # shellcheck disable=SC1091
+  . /etc/os-release 2>/dev/null && [[ ${ID:-} == debian && ${VERSION_ID:-} == 12 ]]
+)
+
+# Asks dpkg alone, so that a second call is quick and needs no network.
+install_missing() {
+  if ! is_debian_12; then
+    fail "this script knows the packages of Debian 12 only. Elsewhere, install what these are called there:
+  $*
+and then:
+  cmake --preset dev && cmake --build --preset dev && ctest --preset dev"
+  fi
+  missing=()
+  local package state
+  for package in "$@"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $state == installed ]] || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+  say "Installing ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# Configures build/dev and builds the targets named, or all.
+build_dev() {
+  mkdir -p "$root/build"
+  [[ -w $root/build ]] || fail "cannot write to $root/build; it belongs to $(stat -c %U "$root/build")"
+  local options=()
+  if command -v ccache >/dev/null; then
+    options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    # A service account often has no home of its own.
+    if [[ -z ${CCACHE_DIR:-} && ! -w ${HOME:-/nonexistent} ]]; then export CCACHE_DIR=$root/build/ccache; fi
+  fi
+  say "Configuring build/dev"
+  (cd "$root" && cmake --preset dev --log-level=WARNING "${options[@]}")
+  say "Building build/dev on $(nproc) cores"
+  cmake --build "$root/build/dev" --parallel "$(nproc)" ${1:+--target "$@"}
+}
+
+demo() {
+  install_missing "${packages_build[@]}" "${packages_test[@]}"
+  build_dev lonc lond-standin
+  exec bash "$root/cmake/demo.sh" "$root/build/dev"
+}
+
+run_tests() {
+  install_missing "${packages_build[@]}" "${packages_test[@]}"
+  build_dev
+  say "Running all tests"
+  bash "$root/cmake/run_tests.sh" dev "$@"
+}
+
+install_groups() {
+  local group chosen=()
+  if (($# == 0)); then set -- build test check; fi
+  for group in "$@"; do
+    case $group in
+      build) chosen+=("${packages_build[@]}") ;;
+      test) chosen+=("${packages_test[@]}") ;;
+      check) chosen+=("${packages_check[@]}") ;;
+      *) fail "no such group of packages: $group" ;;
+    esac
+  done
+  install_missing "${chosen[@]}"
+}
+
+case ${1:-} in
+  demo) demo ;;
+  test) run_tests "${@:2}" ;;
+  install) install_groups "${@:2}" ;;
+  packages) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_check[@]}" ;;
+  -h | --help) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac

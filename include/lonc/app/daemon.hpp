@@ -1,0 +1,92 @@
+// The running daemon: signals, reload, status files and the order of its stop. Peers are PeerFleet's business.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <lonc/app/host_table_file.hpp>
+#include <lonc/app/log.hpp>
+#include <lonc/app/parent_log.hpp>
+#include <lonc/app/peer_fleet.hpp>
+#include <lonc/app/pid_file.hpp>
+#include <lonc/app/service_manager.hpp>
+#include <lonc/app/settings_loader.hpp>
+#include <lonc/app/status_files.hpp>
+#include <lonc/net/client_limit.hpp>
+#include <lonc/net/connect_gate.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/resolver.hpp>
+
+namespace lonc::app {
+
+// What a start or a reload reads.
+struct Configuration {
+  LoadedSettings loaded;
+  HostTableFile hosts;
+};
+
+Configuration read_configuration(const SettingsSources& sources);
+
+class Daemon {
+ public:
+  // Takes the signals: from here on none is lost, and none ends the process before it has cleaned up.
+  Daemon(SettingsSources sources, Configuration configuration);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Pid file and all sockets. A text for the administrator when it can not start.
+  std::optional<std::string> start();
+
+  // Until TERM, INT or QUIT; the exit status.
+  int run();
+
+ private:
+  void wait_for_signal();
+  void on_signal(int signal);
+  void sweep();
+  void reload();
+  void put_in_force(Configuration configuration);
+  void write_status();
+  void status_written(const FileError& failure);
+  template <typename Result>
+  void on_disk_thread(std::function<Result()> work, std::function<void(Result)> done);
+  void stop(core::TimePoint until);
+  void drained();
+
+  void tell(const std::vector<core::Problem>& problems, std::string_view prefix);
+
+  const SettingsSources sources_;
+  Settings settings_;
+  core::HostTable hosts_;
+  const std::chrono::system_clock::time_point started_at_;
+
+  boost::asio::io_context io_;
+  net::Strand strand_;
+  boost::asio::signal_set signals_;
+  boost::asio::thread_pool disk_;  // one thread: reading configuration, writing status
+  ServiceManager service_manager_;
+  PidFile pid_file_;
+  Log log_;
+  ParentLog parent_;
+  net::Resolver resolver_;
+  net::ConnectGate gate_;
+  net::ClientLimit client_limit_;
+  PeerFleet fleet_;
+
+  std::optional<core::TimePoint> swept_at_;
+  bool is_reloading_ = false;
+  bool reload_again_ = false;
+  bool is_writing_status_ = false;
+  bool write_status_again_ = false;
+  bool is_stopping_ = false;
+};
+
+}  // namespace lonc::app

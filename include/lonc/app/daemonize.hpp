@@ -1,0 +1,36 @@
+// Going into the background, and what every start does to shed what the starter left: signal mask, handlers,
+// missing standard descriptors.
+#pragma once
+
+#include <lonc/app/unique_fd.hpp>
+
+#include <optional>
+#include <string_view>
+
+namespace lonc::app {
+
+// No signal blocked, every handler the default, SIGPIPE ignored. A starter may have blocked HUP or ignored it.
+void reset_signals();
+
+// Opens /dev/null for those of descriptors 0, 1 and 2 that are closed, so that no socket is taken for one of them.
+void fill_standard_descriptors();
+
+// The parent stays until the child says how its start went.
+class Daemonizer {
+ public:
+  // Called before any thread or io_context exists. In the parent: returns the exit status when the child is ready
+  // (0), has failed or has died; the reason is on stderr by then. In the child: nothing; it leads a session of its
+  // own, in "/", with umask 022. When fork fails: 1.
+  std::optional<int> fork_to_background();
+
+  // Points stdin, stdout and stderr at /dev/null and lets the parent go. Without a parent (foreground): nothing.
+  void ready();
+
+  // Has the parent print `text` and exit with 1. Without a parent prints it here.
+  void failed(std::string_view text);
+
+ private:
+  UniqueFd to_parent_;
+};
+
+}  // namespace lonc::app

@@ -1,0 +1,18 @@
+// From settings and hosts.tab to what each peer's session is given.
+#pragma once
+
+#include <vector>
+
+#include <lonc/app/settings.hpp>
+#include <lonc/core/host_table.hpp>
+#include <lonc/net/peer_session.hpp>
+
+namespace lonc::app {
+
+// In the order of hosts.tab; ids are unique.
+std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts);
+
+// A session can not change these in place: host name, address, port, socket, or either id.
+bool needs_new_session(const net::PeerConfig& before, const net::PeerConfig& after);
+
+}  // namespace lonc::app

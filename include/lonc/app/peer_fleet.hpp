@@ -1,0 +1,72 @@
+// All peer sessions of the daemon: brought in line with a configuration by difference, restarted when one dies,
+// asked and stopped together. Decides nothing about a single peer.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <lonc/net/executor.hpp>
+#include <lonc/net/peer_session.hpp>
+
+namespace lonc::app {
+
+// Every call is made on `strand`, and every callback comes there.
+class PeerFleet {
+ public:
+  struct Change {
+    std::size_t added = 0;
+    std::size_t removed = 0;
+    std::size_t replaced = 0;  // another address, name or socket: a new session takes over the socket
+    std::size_t adjusted = 0;  // same session, new values
+  };
+
+  PeerFleet(boost::asio::io_context& io, net::Strand strand, net::PeerServices services);
+
+  // Throws std::system_error, with the socket's path, when the socket of a peer can not be made.
+  void start(const std::vector<net::PeerConfig>& configs);
+
+  // Sessions that did not change go on undisturbed. Those that go drain until `until`.
+  Change apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until);
+
+  void reconnect();
+  void report(std::function<void(std::vector<net::PeerReport>)> done);
+
+  // Removes all sockets; then everything is answered con_lost. No session is restarted any more.
+  void stop_listening(std::function<void()> done);
+  // Once: `done` when every session has ended. A second call only makes the end come sooner.
+  void drain(core::TimePoint until, std::function<void()> done);
+
+  std::size_t size() const { return members_.size(); }
+
+ private:
+  struct Member {
+    net::PeerConfig config;
+    std::unique_ptr<net::PeerSession> session;  // null while it waits to be restarted
+    std::uint64_t generation = 0;
+  };
+
+  void open(Member& member);
+  void open_or_retry(const std::string& id);
+  void retire(std::unique_ptr<net::PeerSession> session, core::TimePoint until);
+  void session_failed(const std::string& id, std::uint64_t generation, const std::exception_ptr& error);
+  void restart_later(const std::string& id);
+  void log(core::Severity severity, const std::string& id, const std::string& message);
+
+  boost::asio::io_context& io_;
+  net::Strand strand_;
+  net::PeerServices services_;
+  std::map<std::string, Member> members_;
+  std::map<std::uint64_t, std::unique_ptr<net::PeerSession>> leaving_;  // until they have drained
+  std::map<std::string, net::Timer> restarts_;
+  std::uint64_t last_generation_ = 0;
+  bool is_stopping_ = false;
+  bool is_draining_ = false;
+  std::mt19937_64 random_;
+};
+
+}  // namespace lonc::app

@@ -1,0 +1,20 @@
+// Tells systemd how the daemon does, if systemd started it (NOTIFY_SOCKET); otherwise does nothing.
+#pragma once
+
+#include <string_view>
+#include <system_error>
+
+namespace lonc::app {
+
+class ServiceManager {
+ public:
+  // Each answers with the error of a message that could not be sent; without a service manager there is none.
+  std::error_code ready(std::string_view status);
+  // `ready` follows when the reload is done.
+  std::error_code reloading();
+  std::error_code stopping(std::string_view status);
+  // The line that `systemctl status` shows.
+  std::error_code status(std::string_view text);
+};
+
+}  // namespace lonc::app

@@ -1,0 +1,44 @@
+// What PeerEngine asks of the world. net implements it with sockets and timers, tests with a list of strings.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <system_error>
+
+#include <lonc/core/types.hpp>
+
+namespace lonc::core {
+
+// None of these may call back into the engine before it has returned from the event that it is handling.
+// Lines are given without their '\n'. Ids that are no longer known are ignored.
+class Effects {
+ public:
+  virtual ~Effects() = default;
+
+  // Exactly one of these two follows each client line, sooner or later.
+  virtual void reply(ClientId client, std::string_view line) = 0;
+  virtual void close_client(ClientId client) = 0;
+
+  // Answered later by connection_started, then connection_up or connection_failed.
+  virtual void open_connection(ConnectionId connection) = 0;
+  virtual void write_line(ConnectionId connection, std::string_view line) = 0;
+  // Longer lines from this connection are reported as connection_closed with Errc::reply_too_long.
+  virtual void set_line_limit(ConnectionId connection, std::size_t bytes) = 0;
+  // Asked of a connection with nothing in flight, right before a request is written to it: looks at the socket.
+  // Errc::out_of_turn if bytes are waiting there, Errc::connection_closed or the socket's error if it has ended; no
+  // error if all is quiet. A connection that is not is closed, never used: the request goes elsewhere.
+  virtual std::error_code check_quiet(ConnectionId connection) = 0;
+  // No event of this connection follows.
+  virtual void close_connection(ConnectionId connection) = 0;
+
+  // Call deadline() at this time. Replaces the earlier one; `never` for none.
+  virtual void set_deadline(TimePoint deadline) = 0;
+
+  virtual void log(Severity severity, std::string_view message) = 0;
+  // The state or the text of status() is another than before.
+  virtual void status_changed() = 0;
+  // The answer to drain(): nothing is in flight and nothing is open.
+  virtual void drained() = 0;
+};
+
+}  // namespace lonc::core

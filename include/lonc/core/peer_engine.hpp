@@ -1,0 +1,144 @@
+// Every decision about one peer: when to connect, who waits, who is answered what, when a connection is given up.
+// No socket, no file, no clock: events come in with the time, what is to be done goes out through Effects.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <lonc/core/backoff.hpp>
+#include <lonc/core/effects.hpp>
+#include <lonc/core/peer_settings.hpp>
+#include <lonc/core/peer_status.hpp>
+#include <lonc/core/types.hpp>
+
+namespace lonc::core {
+
+class PeerEngine {
+ public:
+  // `seed` feeds the jitter of the back-off. `effects` must outlive the engine.
+  PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effects);
+  ~PeerEngine();
+  PeerEngine(const PeerEngine&) = delete;
+  PeerEngine& operator=(const PeerEngine&) = delete;
+
+  // The first attempt begins.
+  void start(TimePoint now);
+
+  // --- from clients. A client waits for its answer before its next line is given.
+  void client_line(TimePoint now, ClientId client, std::string_view line);
+  // The line exceeded max-line-length; it is gone.
+  void client_line_too_long(TimePoint now, ClientId client);
+
+  // --- from lond connections
+  // The attempt's turn has come (see max-connecting): connect-timeout runs from here.
+  void connection_started(TimePoint now, ConnectionId connection);
+  void connection_up(TimePoint now, ConnectionId connection);
+  void connection_failed(TimePoint now, ConnectionId connection, std::error_code error);
+  // `more` says that bytes after this line have been received already.
+  void line_received(TimePoint now, ConnectionId connection, std::string_view line, bool more);
+  void connection_closed(TimePoint now, ConnectionId connection, std::error_code error);
+
+  // --- from the clock
+  void deadline(TimePoint now);
+
+  // --- from the operator
+  // Forget failures and try now. A running attempt is left alone.
+  void reconnect(TimePoint now);
+  // Values of the same peer; connections are kept.
+  void apply(TimePoint now, PeerSettings settings);
+  // Take nothing new, let what is in flight end until `until`, say `exit`; Effects::drained follows.
+  void drain(TimePoint now, TimePoint until);
+
+  PeerStatus status() const;
+  PeerState state() const { return state_; }
+
+ private:
+  struct Connection;
+  struct InFlight;
+  struct Queued {
+    ClientId client;
+    TimePoint accepted;
+    std::string line;
+  };
+
+  // peer_engine.cpp: requests, clock, operator
+  void enqueue(TimePoint now, ClientId client, std::string_view line);
+  void dispatch(TimePoint now);
+  void send(Connection& connection, ClientId client, TimePoint accepted, std::string_view line);
+  void answer_con_lost(ClientId client);
+  void fail_queue();
+  void expire_queue(TimePoint now);
+  TimePoint queue_deadline() const;
+  void close_on_request(TimePoint now, ClientId client);
+  void lower_deadline(TimePoint deadline);
+  void recompute_deadline();
+
+  // peer_engine_connections.cpp: the life of connections, and with it of the peer
+  Connection* find(ConnectionId id);
+  Connection* idle_connection(TimePoint now);
+  std::size_t count_ready() const;
+  std::size_t count_opening() const;
+  void begin_attempt(TimePoint now);
+  void open_what_is_missing(TimePoint now);
+  void bring_forward(TimePoint now);
+  TimePoint earliest_attempt(TimePoint now) const;
+  void handshake_line(TimePoint now, Connection& connection, std::string_view line, bool more);
+  void became_ready(TimePoint now, Connection& connection);
+  void reply_line(TimePoint now, Connection& connection, std::string_view line, bool more);
+  void end_connection(TimePoint now, ConnectionId id, std::error_code error);
+  void end_all_connections(TimePoint now, std::error_code error);
+  void lost_last_connection(TimePoint now, bool had_worked, std::error_code error);
+  void attempt_failed(TimePoint now, std::error_code error);
+  void expire_connections(TimePoint now);
+  void close_surplus(TimePoint now);
+  void leave(TimePoint now, Connection& connection);
+  void finish_drain();
+
+  // peer_engine_report.cpp: what people are told
+  void set_state(TimePoint now, PeerState state);
+  void note_error(TimePoint now, std::error_code error, std::string_view detail);
+  void report_incident(TimePoint now, const std::string& text);
+  void report_away(TimePoint now, std::error_code error);
+  void report_online(TimePoint now);
+  std::string status_text() const;
+
+  PeerSettings settings_;
+  Effects& effects_;
+  Backoff backoff_;
+
+  PeerState state_ = PeerState::starting;
+  TimePoint state_since_{};
+  std::vector<std::unique_ptr<Connection>> connections_;  // at most max-connections, in order of opening
+  std::deque<Queued> queue_;                              // accepted, not written yet
+  std::uint64_t last_connection_id_ = 0;
+
+  TimePoint waiting_since_{};       // while starting: connect-wait runs from here
+  std::optional<TimePoint> last_attempt_;  // when the latest attempt began
+  TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
+  TimePoint extra_not_before_{};    // while up: no further connection is opened before
+  bool pong_sent_ = false;          // it is sent on the first connection only
+  TimePoint drain_until_ = never;
+  TimePoint armed_ = never;  // what Effects::set_deadline was told last
+
+  // For the report.
+  TimePoint away_since_{};
+  bool away_reported_ = false;   // this outage has its WARNING
+  bool was_up_ = false;
+  std::optional<TimePoint> warned_away_;
+  std::optional<TimePoint> warned_incident_;
+  std::uint64_t con_lost_at_loss_ = 0;
+  std::string last_error_;
+  TimePoint last_error_at_{};
+  std::string lost_because_;
+  PeerCounters counters_;
+
+  std::string wire_;   // reused for encoding and decoding
+};
+
+}  // namespace lonc::core

@@ -1,0 +1,34 @@
+// The values that decide how one peer is treated. Defaults are those of docs: lonc.conf(5).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include <lonc/core/types.hpp>
+
+namespace lonc::core {
+
+struct PeerSettings {
+  std::string peer_id;  // host id of the peer, as in hosts.tab
+  std::string own_id;   // host id of this server
+
+  Duration connect_wait = std::chrono::seconds{5};
+  Duration connect_timeout = std::chrono::seconds{10};
+  Duration pong_timeout = std::chrono::seconds{60};
+  Duration request_timeout = std::chrono::seconds{300};
+  Duration idle_timeout = std::chrono::seconds{60};
+  Duration exit_timeout = std::chrono::seconds{2};
+  Duration backoff_first = std::chrono::seconds{1};
+  Duration backoff_longest = std::chrono::seconds{60};
+
+  std::size_t min_connections = 1;
+  std::size_t max_connections = 10;
+  std::size_t max_queue = 10'000;               // requests that wait for a connection
+  std::size_t max_line_length = 16 * 1024 * 1024;  // bytes, without line end
+  unsigned max_attempts = 0;                    // failed attempts in a row before giving up; 0: never
+
+  bool operator==(const PeerSettings&) const = default;
+};
+
+}  // namespace lonc::core

@@ -1,0 +1,51 @@
+// A copy of what PeerEngine knows of its peer, for the status files and the metrics.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <lonc/core/types.hpp>
+
+namespace lonc::core {
+
+enum class PeerState {
+  starting,  // the first attempt since start, reload or loss of a working connection runs: requests wait
+  up,        // at least one connection is ready
+  away,      // the last attempt failed: requests are answered con_lost at once; attempts go on
+  given_up,  // max-attempts failed in a row: no attempt until SIGUSR1 or a reload
+  draining,  // the session is coming to its end: no new request is taken
+  stopped,   // nothing is open any more
+};
+
+std::string_view to_string(PeerState state);
+
+struct PeerCounters {
+  std::uint64_t requests = 0;          // lines taken from clients
+  std::uint64_t replies = 0;           // answers of the peer handed to clients
+  std::uint64_t con_lost = 0;          // requests answered con_lost
+  std::uint64_t errors = 0;            // requests answered error:
+  std::uint64_t timeouts = 0;          // connections closed because a request was not answered in time
+  std::uint64_t attempts = 0;          // connections tried
+  std::uint64_t failed_attempts = 0;   // of these, without success
+};
+
+struct PeerStatus {
+  std::string peer_id;
+  PeerState state = PeerState::starting;
+  TimePoint state_since{};
+  std::string text;             // one line for people: "Connected", "Away: connection refused (retry in 12 s)"
+  std::size_t connections = 0;  // ready
+  std::size_t opening = 0;      // being opened
+  std::size_t in_flight = 0;
+  std::size_t queued = 0;
+  unsigned failed_in_a_row = 0;
+  TimePoint next_attempt = never;
+  std::string last_error;  // cause in words, empty if there was none
+  TimePoint last_error_at{};
+  std::string lost_because;  // why the last working connection of the peer ended; empty while up
+  PeerCounters counters;
+};
+
+}  // namespace lonc::core

@@ -1,0 +1,86 @@
+// Lines over a connected stream socket of any family: tries the system call first and has the reactor watch the
+// descriptor only when it must wait. Knows no protocol and no deadline.
+#pragma once
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <lonc/core/line_framer.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/unique_fd.hpp>
+
+namespace lonc::net {
+
+class LineSocket {
+ public:
+  enum class Read {
+    line,         // `text` holds a line without its '\n', until the next call of any member
+    too_long,     // a line exceeds the limit; its bytes are passed over, told once
+    would_block,  // wait_readable() and try again
+    end,          // the other side sends no more; bytes without '\n' at the end are dropped
+    failed,       // `error` says why
+  };
+  struct ReadResult {
+    Read kind;
+    std::string_view text{};
+    std::error_code error{};
+  };
+
+  // `fd` is a non-blocking stream socket, connected or being connected.
+  LineSocket(Strand strand, UniqueFd fd, std::size_t line_limit);
+
+  ReadResult try_read_line();
+  // Waits in it, so never Read::would_block. A closed socket gives Read::failed.
+  Task<ReadResult> read_line();
+
+  // Sends `line` and '\n', or keeps what the socket does not take at once.
+  std::error_code send_line(std::string_view line);
+  // Only keeps it, for a flush() that sends several lines in one call.
+  void queue_line(std::string_view line);
+  // Sends what is kept, as far as the socket takes it.
+  std::error_code flush();
+  bool has_unsent() const { return sent_ != unsent_.size(); }
+
+  // The error is operation_canceled after close().
+  Task<std::error_code> wait_readable() { return wait(boost::asio::posix::descriptor_base::wait_read); }
+  Task<std::error_code> wait_writable() { return wait(boost::asio::posix::descriptor_base::wait_write); }
+
+  // True if bytes have been received that try_read_line() has not returned yet.
+  bool has_bytes() const { return framer_.has_bytes(); }
+  // No error if neither bytes nor an end of file are waiting, here or in the socket; otherwise Errc::out_of_turn,
+  // Errc::connection_closed or the socket's own error.
+  std::error_code check_quiet() const;
+
+  void set_line_limit(std::size_t bytes);
+  // Waits end with an error, in a later turn. A view from try_read_line() stays valid.
+  void close();
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+
+  ~LineSocket() { close(); }
+  LineSocket(const LineSocket&) = delete;
+  LineSocket& operator=(const LineSocket&) = delete;
+
+ private:
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<Strand>;
+
+  std::optional<ReadResult> next_buffered();
+  std::error_code watch();
+  Task<std::error_code> wait(boost::asio::posix::descriptor_base::wait_type what);
+  void release_idle_buffers();
+
+  Strand strand_;
+  int fd_;
+  std::optional<Descriptor> watched_;  // owns fd_ from the first wait on
+  std::size_t line_limit_;
+  core::LineFramer framer_;
+  std::string unsent_;    // lines with their '\n'
+  std::size_t sent_ = 0;  // of unsent_
+};
+
+}  // namespace lonc::net

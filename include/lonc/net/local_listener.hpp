@@ -1,0 +1,59 @@
+// Accepts the clients of one peer's socket, also when descriptors run out. Does not talk to them, except to
+// refuse the ones for whom there is no descriptor.
+#pragma once
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include <lonc/net/client_limit.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/socket_file.hpp>
+#include <lonc/net/unique_fd.hpp>
+
+namespace lonc::net {
+
+class LocalListener : public std::enable_shared_from_this<LocalListener> {
+ public:
+  struct Handler {
+    virtual ~Handler() = default;
+    virtual void client_connected(UniqueFd fd, ClientLimit::Slot slot) = 0;
+    virtual void accept_failed(std::error_code error) = 0;
+  };
+
+  // Binds and listens; clients wait until start(). Throws std::system_error.
+  LocalListener(Strand strand, const std::string& path, unsigned mode, const std::string& group, ClientLimit& limit);
+
+  // `handler` is called on the strand until close(). Exceptions of it come out of the task.
+  Task<void> run(Handler& handler);
+
+  // Removes the socket file if it is ours, accepts who is still waiting, and closes. Calls the handler.
+  void stop();
+  // The same, but nobody is accepted and the handler is not called.
+  void close();
+
+ private:
+  enum class Batch { drained, more, blocked };
+
+  Batch accept_batch();
+  bool accept_one(std::error_code& error);
+  bool refuse_one(std::error_code& error);
+  void report(std::error_code error);
+
+  Strand strand_;
+  SocketFile socket_;
+  ClientLimit& limit_;
+  Handler* handler_ = nullptr;  // none before run() and after close()
+  std::optional<boost::asio::posix::basic_stream_descriptor<Strand>> watched_;
+  Timer pause_;
+  std::optional<std::chrono::steady_clock::time_point> reported_;
+};
+
+// A client for whom there is no place: its line is read if it has come already, con_lost is the answer.
+void refuse_client(UniqueFd fd);
+
+}  // namespace lonc::net

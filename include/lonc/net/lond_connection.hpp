@@ -1,0 +1,82 @@
+// One attempt to reach lond and the TCP connection that comes of it: carries lines both ways. What they mean and
+// when to give up is decided by core::PeerEngine.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include <lonc/core/types.hpp>
+#include <lonc/net/async_event.hpp>
+#include <lonc/net/connect_gate.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/keep_alive.hpp>
+#include <lonc/net/line_socket.hpp>
+#include <lonc/net/peer_address.hpp>
+
+namespace lonc::net {
+
+// Used on its strand only. Its task keeps it alive; who else holds it may let go after close().
+class LondConnection : public std::enable_shared_from_this<LondConnection> {
+ public:
+  // None of these is called from within a call of a LondConnection's member, and none after close().
+  struct Handler {
+    virtual ~Handler() = default;
+    // The slot is granted: the time allowed for the attempt begins.
+    virtual void connection_started(core::ConnectionId connection) = 0;
+    virtual void connection_trying(const PeerAddress::Endpoint& endpoint) = 0;
+    virtual void connection_up(core::ConnectionId connection) = 0;
+    // The last event, if it was not up.
+    virtual void connection_failed(core::ConnectionId connection, std::error_code error) = 0;
+    // `more`: bytes after this line have been received already.
+    virtual void line_received(core::ConnectionId connection, std::string_view line, bool more) = 0;
+    // The last event, if it was up.
+    virtual void connection_closed(core::ConnectionId connection, std::error_code error) = 0;
+  };
+
+  struct Options {
+    std::size_t line_limit;
+    core::Duration resolve_timeout;
+    KeepAlive keep_alive;
+  };
+
+  LondConnection(Strand strand, core::ConnectionId id, std::shared_ptr<PeerAddress> address, ConnectGate& gate,
+                 const Options& options, Handler& handler);
+
+  // The whole life of the connection. Exceptions of the handler come out of it.
+  Task<void> run();
+
+  void write_line(std::string_view line);
+  // The handshake is over with this: the slot of the attempt is given back.
+  void set_line_limit(std::size_t bytes);
+  // See core::Effects.
+  std::error_code check_quiet() const;
+  void close();
+
+  core::ConnectionId id() const { return id_; }
+
+ private:
+  Task<void> wait_for_turn();
+  Task<std::error_code> connect();
+  Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint);
+  Task<void> guard(Task<void> loop);
+  Task<void> read_lines();
+  Task<void> write_lines();
+  void ended(std::error_code error);
+  bool is_closed() const { return handler_ == nullptr; }
+
+  Strand strand_;
+  core::ConnectionId id_;
+  std::shared_ptr<PeerAddress> address_;
+  ConnectGate& gate_;
+  Options options_;
+  Handler* handler_;  // none after close() or the last event
+  ConnectGate::Ticket ticket_;
+  std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
+  AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
+  std::exception_ptr failure_;          // of one of the two loops
+};
+
+}  // namespace lonc::net

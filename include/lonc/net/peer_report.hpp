@@ -1,0 +1,28 @@
+// A peer as the status files show it: the engine's view, with wall-clock times and what net itself counts.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include <lonc/core/peer_status.hpp>
+
+namespace lonc::net {
+
+struct PeerReport {
+  using WallTime = std::chrono::system_clock::time_point;
+
+  core::PeerStatus status;
+  std::string name;     // DNS name from hosts.tab
+  std::string address;  // where the last attempt went, "192.0.2.7:5663"; empty if none was made
+  WallTime state_since{};
+  WallTime text_since{};
+  std::optional<WallTime> last_error_at;
+  std::optional<WallTime> next_attempt_at;
+  std::string last_log;  // the peer's last log line without its prefix; empty if none
+  WallTime last_log_at{};
+  std::size_t clients = 0;  // local clients connected now
+};
+
+}  // namespace lonc::net

@@ -1,0 +1,286 @@
+#include <lonc/app/daemon.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <lonc/app/check.hpp>
+#include <lonc/app/descriptor_limit.hpp>
+#include <lonc/app/peer_configs.hpp>
+#include <lonc/app/setting_table.hpp>
+#include <lonc/app/socket_sweep.hpp>
+#include <lonc/app/status_files.hpp>
+#include <lonc/app/status_render.hpp>
+#include <lonc/app/version.hpp>
+#include <lonc/core/text.hpp>
+
+namespace lonc::app {
+
+namespace {
+
+// Every worker that meets a dead peer sends SIGUSR1: those that come within this time make one sweep and one status.
+constexpr std::chrono::seconds sweep_interval{2};
+
+// More lines about one file would hide the others; `lonc --check` shows them all.
+constexpr std::size_t most_problems_told = 20;
+
+constexpr std::chrono::seconds log_close_timeout{2};
+
+core::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+core::Severity severity_of(core::Problem::Kind kind) {
+  return kind == core::Problem::Kind::note ? core::Severity::notice : core::Severity::warning;
+}
+
+std::string counted(std::size_t number, std::string_view what) {
+  return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Configuration read_configuration(const SettingsSources& sources) {
+  Configuration configuration;
+  configuration.loaded = load_settings(sources);
+  if (configuration.loaded.is_usable()) configuration.hosts = read_host_table(configuration.loaded.settings);
+  return configuration;
+}
+
+Daemon::Daemon(SettingsSources sources, Configuration configuration)
+    : sources_(std::move(sources)),
+      settings_(std::move(configuration.loaded.settings)),
+      hosts_(std::move(configuration.hosts.table)),
+      started_at_(std::chrono::system_clock::now()),
+      io_(static_cast<int>(settings_.threads)),
+      strand_(boost::asio::make_strand(io_)),
+      signals_(strand_, SIGTERM, SIGINT, SIGHUP),
+      disk_(1),
+      log_(log_options(settings_)),
+      parent_(log_),
+      gate_(settings_.max_connecting),
+      client_limit_(settings_.max_clients),
+      fleet_(io_, strand_,
+             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_}) {
+  signals_.add(SIGUSR1);
+  signals_.add(SIGQUIT);
+}
+
+Daemon::~Daemon() = default;
+
+std::optional<std::string> Daemon::start() {
+  if (auto error = pid_file_.acquire(settings_.daemon_dir + "/logs/lonc.pid")) return error->text;
+
+  const DescriptorLimit descriptors = raise_descriptor_limit();
+  const DescriptorFit fit = fit_descriptors(descriptors.limit, hosts_.hosts.size(), settings_);
+  client_limit_.set_limit(fit.clients);
+  if (fit.problem) tell({*fit.problem}, "");
+  tell(hosts_.problems, "");
+
+  std::vector<std::string> ids;
+  std::vector<std::string> names;
+  for (const core::Host& host : hosts_.hosts) {
+    ids.push_back(host.id);
+    names.push_back(host.name);
+  }
+  const SweepResult swept = sweep_sockets(settings_.socket_dir, ids, names);
+  for (const std::string& name : swept.removed)
+    parent_.write(core::Severity::notice, "Removed stale " + core::escape_outside_text(name));
+  for (const std::string& problem : swept.problems)
+    parent_.write(core::Severity::warning, core::escape_outside_text(problem));
+
+  try {
+    fleet_.start(peer_configs(settings_, hosts_));
+  } catch (const std::exception& error) {
+    return std::string("can not listen: ") + error.what();
+  }
+  parent_.set_status("Running");
+  parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
+  service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
+  return std::nullopt;
+}
+
+int Daemon::run() {
+  wait_for_signal();
+  boost::asio::post(strand_, [this] { write_status(); });
+  std::atomic<bool> has_failed = false;
+  const auto loop = [this, &has_failed] {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      has_failed = true;
+      parent_.write(core::Severity::critical, "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" +
+                                                  core::escape_outside_text(error.what()) + "]");
+      io_.stop();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (unsigned thread = 1; thread < settings_.threads; ++thread)
+      others.emplace_back(loop);
+    loop();
+  }
+  disk_.join();
+  log_.close(log_close_timeout);
+  return has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+void Daemon::wait_for_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    wait_for_signal();
+    on_signal(signal);
+  });
+}
+
+void Daemon::on_signal(int signal) {
+  switch (signal) {
+    case SIGUSR1:
+      return sweep();
+    case SIGHUP:
+      return reload();
+    case SIGQUIT:
+      parent_.write(core::Severity::warning, "QUIT: stopping at once; requests in flight get con_lost");
+      return stop(now());
+    default:
+      if (!is_stopping_) {
+        parent_.write(core::Severity::notice, "Shutting down");
+        return stop(now() + settings_.drain_timeout);
+      }
+      parent_.write(core::Severity::notice, "Shutting down at once");
+      return stop(now());
+  }
+}
+
+// An exception of `work` comes out of the event loop, as if it had been thrown there.
+template <typename Result>
+void Daemon::on_disk_thread(std::function<Result()> work, std::function<void(Result)> done) {
+  boost::asio::post(disk_, [this, work = std::move(work), done = std::move(done)] {
+    try {
+      boost::asio::post(strand_, [done, result = std::make_shared<Result>(work())] { done(std::move(*result)); });
+    } catch (...) {
+      boost::asio::post(strand_, [error = std::current_exception()] { std::rethrow_exception(error); });
+    }
+  });
+}
+
+void Daemon::sweep() {
+  if (is_stopping_ || (swept_at_ && now() < *swept_at_ + sweep_interval)) return;
+  swept_at_ = now();
+  parent_.write(core::Severity::notice, "USR1: Trying to establish connections again");
+  fleet_.reconnect();
+  write_status();
+}
+
+void Daemon::reload() {
+  if (is_stopping_) return;
+  if (std::exchange(is_reloading_, true)) {
+    reload_again_ = true;
+    return;
+  }
+  service_manager_.reloading();
+  on_disk_thread<Configuration>([this] { return read_configuration(sources_); },
+                                [this](Configuration configuration) { put_in_force(std::move(configuration)); });
+}
+
+void Daemon::put_in_force(Configuration configuration) {
+  is_reloading_ = false;
+  if (is_stopping_) return;
+  const bool is_good = configuration.loaded.is_usable() && !configuration.hosts.error;
+  tell(configuration.loaded.problems, "HUP: ");
+  if (configuration.hosts.error)
+    parent_.write(core::Severity::warning, "HUP: " + configuration.hosts.path + " can not be read: " +
+                                               configuration.hosts.error.message());
+  if (!is_good) {
+    parent_.write(core::Severity::warning, "HUP: nothing was changed; correct what is named above and send HUP again");
+  } else {
+    for (const std::string& name : keep_not_reloadable(settings_, configuration.loaded.settings))
+      parent_.write(core::Severity::warning, "HUP: " + name + " has changed, which needs a restart");
+    settings_ = std::move(configuration.loaded.settings);
+    hosts_ = std::move(configuration.hosts.table);
+    tell(hosts_.problems, "HUP: ");
+    log_.set_level(settings_.log_level);
+    gate_.set_limit(settings_.max_connecting);
+    const DescriptorFit fit = fit_descriptors(raise_descriptor_limit().limit, hosts_.hosts.size(), settings_);
+    if (fit.problem) tell({*fit.problem}, "HUP: ");
+    client_limit_.set_limit(fit.clients);
+    const PeerFleet::Change change = fleet_.apply(peer_configs(settings_, hosts_), now() + settings_.drain_timeout);
+    parent_.write(core::Severity::notice, "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " +
+                                              std::to_string(change.added) + " added, " +
+                                              std::to_string(change.removed) + " removed, " +
+                                              std::to_string(change.replaced) + " replaced, " +
+                                              std::to_string(change.adjusted) + " adjusted");
+  }
+  service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
+  write_status();
+  if (std::exchange(reload_again_, false)) reload();
+}
+
+void Daemon::write_status() {
+  if (std::exchange(is_writing_status_, true)) {
+    write_status_again_ = true;
+    return;
+  }
+  ParentReport parent;
+  parent.pid = ::getpid();
+  parent.host_id = settings_.host_id;
+  parent.version = version;
+  parent.started_at = started_at_;
+  parent_.report(parent);
+  fleet_.report([this, parent = std::move(parent)](std::vector<net::PeerReport> peers) mutable {
+    on_disk_thread<FileError>(
+        [parent = std::move(parent), peers = std::move(peers), doc_root = settings_.doc_root] {
+          const auto at = std::chrono::system_clock::now();
+          return write_status_files(doc_root, render_status_text(parent, peers, at),
+                                    render_status_json(parent, peers, at));
+        },
+        [this](const FileError& failure) { status_written(failure); });
+  });
+}
+
+void Daemon::status_written(const FileError& failure) {
+  is_writing_status_ = false;
+  if (failure.error)
+    parent_.write(core::Severity::warning,
+                  "The status could not be written: " + failure.file + ": " + failure.error.message());
+  if (std::exchange(write_status_again_, false) && !is_stopping_) write_status();
+}
+
+// The names go first and the lock before what takes time, so that a successor can start while this one drains.
+void Daemon::stop(core::TimePoint until) {
+  if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
+  parent_.set_status("Shutting down");
+  service_manager_.stopping("finishing what is in flight");
+  pid_file_.release_path();
+  fleet_.stop_listening([this, until] {
+    pid_file_.release_lock();
+    fleet_.drain(until, [this] { drained(); });
+  });
+}
+
+void Daemon::drained() {
+  parent_.write(core::Severity::notice, "Shut down");
+  signals_.cancel();
+}
+
+void Daemon::tell(const std::vector<core::Problem>& problems, std::string_view prefix) {
+  std::size_t told = 0;
+  for (const core::Problem& problem : problems) {
+    if (told++ == most_problems_told) {
+      parent_.write(core::Severity::warning, std::string(prefix) + std::to_string(problems.size() - most_problems_told) +
+                                                 " more findings; `lonc --check` shows them all");
+      return;
+    }
+    parent_.write(severity_of(problem.kind),
+                  std::string(prefix) + core::escape_outside_text(core::to_string(problem), 1000));
+  }
+}
+
+}  // namespace lonc::app

@@ -1,0 +1,134 @@
+#include <lonc/app/daemonize.hpp>
+
+#include <lonc/app/file_write.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+namespace lonc::app {
+namespace {
+
+// What the child sends: one byte, and after `failed_byte` the reason up to the end.
+constexpr char ready_byte = '+';
+constexpr char failed_byte = '-';
+
+void print_error(std::string_view text) {
+  std::string line = "lonc: ";
+  line += text;
+  line += '\n';
+  write_all(STDERR_FILENO, line);
+}
+
+std::string read_to_end(int fd) {
+  std::string text;
+  std::array<char, 512> buffer;
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.front() == ready_byte) return text;
+  }
+}
+
+// The child ended without a word: a crash, or an exit that said nothing.
+int tell_death(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return 1;
+  }
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    print_error("killed during its start by signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")");
+    return 1;
+  }
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  print_error("ended during its start with status " + std::to_string(code));
+  return code == 0 ? 1 : code;
+}
+
+int wait_for_child(pid_t child, int from_child) {
+  const std::string answer = read_to_end(from_child);
+  if (answer.empty()) return tell_death(child);
+  if (answer.front() == ready_byte) return 0;
+  print_error(std::string_view{answer}.substr(1));
+  return 1;
+}
+
+}  // namespace
+
+void reset_signals() {
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  // Numbers that have no signal, KILL and STOP are refused, which is just right.
+  for (int number = 1; number < NSIG; ++number) {
+    if (number != SIGPIPE) ::sigaction(number, &action, nullptr);
+  }
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void fill_standard_descriptors() {
+  int fd = -1;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+std::optional<int> Daemonizer::fork_to_background() {
+  fill_standard_descriptors();
+  reset_signals();
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    print_error("cannot make a pipe: " + last_error().message());
+    return 1;
+  }
+  UniqueFd from_child{ends[0]};
+  UniqueFd to_parent{ends[1]};
+  const pid_t child = ::fork();
+  if (child < 0) {
+    print_error("cannot fork: " + last_error().message());
+    return 1;
+  }
+  if (child > 0) {
+    to_parent.reset();
+    return wait_for_child(child, from_child.get());
+  }
+  to_parent_ = std::move(to_parent);
+  ::setsid();
+  ::umask(022);
+  if (::chdir("/") != 0) print_error("cannot change to /: " + last_error().message());
+  return std::nullopt;
+}
+
+void Daemonizer::ready() {
+  if (!to_parent_) return;
+  // Before the parent ends: who waits for the end of its output would otherwise wait for ours.
+  const UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (null) ::dup2(null.get(), fd);
+  }
+  write_all(to_parent_.get(), {&ready_byte, 1});
+  to_parent_.reset();
+}
+
+void Daemonizer::failed(std::string_view text) {
+  if (!to_parent_) return print_error(text);
+  std::string message{failed_byte};
+  message += text;
+  write_all(to_parent_.get(), message);
+  to_parent_.reset();
+}
+
+}  // namespace lonc::app

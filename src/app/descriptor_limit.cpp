@@ -1,0 +1,58 @@
+#include <lonc/app/descriptor_limit.hpp>
+
+#include <lonc/app/file_write.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <string>
+
+namespace lonc::app {
+namespace {
+
+// Log, pid file, event loop, name look-ups, spool and status files, admin socket, and room for what libraries open.
+constexpr std::size_t reserve = 64;
+
+constexpr const char* remedy =
+    "raise the limit (LimitNOFILE= of the service, or `ulimit -Hn`), or lower max-clients or max-connections";
+
+std::size_t as_size(rlim_t value) { return value == RLIM_INFINITY ? SIZE_MAX : static_cast<std::size_t>(value); }
+
+}  // namespace
+
+DescriptorLimit raise_descriptor_limit() {
+  rlimit limits{};
+  if (::getrlimit(RLIMIT_NOFILE, &limits) != 0) return {0, last_error()};
+  const rlimit raised{limits.rlim_max, limits.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return {as_size(limits.rlim_cur), last_error()};
+  return {as_size(raised.rlim_cur), {}};
+}
+
+DescriptorFit fit_descriptors(std::size_t limit, std::size_t peers, const Settings& settings) {
+  const std::size_t most = std::max(settings.max_connections, settings.min_connections);
+  // Each peer has its listening socket and the connections that are always open. One more connection is opened
+  // only when all are busy, so there are never more of these than clients.
+  const std::size_t always = reserve + peers * (1 + settings.min_connections);
+  const std::size_t surplus = peers * (most - settings.min_connections);
+  DescriptorFit fit;
+  fit.clients = settings.max_clients;
+  fit.needed = always + settings.max_clients + std::min<std::size_t>(surplus, settings.max_clients);
+  if (fit.needed <= limit) return fit;
+
+  const std::size_t left = limit > always ? limit - always : 0;
+  const std::size_t clients = left >= 2 * surplus ? left - surplus : left / 2;
+  fit.clients = static_cast<unsigned>(std::min<std::size_t>(clients, settings.max_clients));
+  std::string text = std::to_string(peers) + " peers and " + std::to_string(settings.max_clients) + " clients need " +
+                     std::to_string(fit.needed) + " file descriptors, but only " + std::to_string(limit) +
+                     " are allowed: ";
+  if (fit.clients == 0) {
+    text += "not even the peers fit";
+    fit.problem = core::Problem{core::Problem::Kind::error, {}, 0, std::move(text), remedy};
+  } else {
+    text += "at most " + std::to_string(fit.clients) + " clients are served at once";
+    fit.problem = core::Problem{core::Problem::Kind::warning, {}, 0, std::move(text), remedy};
+  }
+  return fit;
+}
+
+}  // namespace lonc::app

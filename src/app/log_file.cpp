@@ -1,0 +1,49 @@
+#include <lonc/app/log_file.hpp>
+
+#include <lonc/app/file_write.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstddef>
+
+namespace lonc::app {
+
+bool LogFile::is_at_path() const {
+  struct stat info{};
+  return fd_ && ::stat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
+}
+
+std::error_code LogFile::open() {
+  fd_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
+  struct stat info{};
+  if (!fd_ || ::fstat(fd_.get(), &info) != 0) return last_error();
+  if (info.st_dev != device_ || info.st_ino != inode_) torn_ = false;
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  return {};
+}
+
+std::error_code LogFile::append(std::string_view line) {
+  // loncron renames the log away and expects the next line in a new file of the old name.
+  if (!is_at_path()) {
+    if (const auto error = open()) return error;
+  }
+  std::size_t written = 0;
+  std::error_code error;
+  if (torn_) {
+    std::string whole = "\n";
+    whole += line;
+    error = write_all(fd_.get(), whole, &written);
+  } else {
+    error = write_all(fd_.get(), line, &written);
+  }
+  if (!error) {
+    torn_ = false;
+  } else if (written > 0) {
+    torn_ = true;
+  }
+  return error;
+}
+
+}  // namespace lonc::app

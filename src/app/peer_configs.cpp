@@ -1,0 +1,58 @@
+#include <lonc/app/peer_configs.hpp>
+
+namespace lonc::app {
+
+namespace {
+
+core::PeerSettings engine_settings(const Settings& settings, const core::Host& host) {
+  core::PeerSettings engine;
+  engine.peer_id = host.id;
+  engine.own_id = settings.host_id;
+  engine.connect_wait = settings.connect_wait;
+  engine.connect_timeout = settings.connect_timeout;
+  engine.pong_timeout = settings.pong_timeout;
+  engine.request_timeout = settings.request_timeout;
+  engine.idle_timeout = settings.idle_timeout;
+  engine.exit_timeout = settings.exit_timeout;
+  engine.backoff_first = settings.backoff_first;
+  engine.backoff_longest = settings.backoff_longest;
+  engine.min_connections = settings.min_connections;
+  engine.max_connections = settings.max_connections;
+  engine.max_queue = settings.max_queue;
+  engine.max_line_length = settings.max_line_length;
+  engine.max_attempts = settings.max_attempts;
+  return engine;
+}
+
+}  // namespace
+
+std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts) {
+  std::vector<net::PeerConfig> configs;
+  configs.reserve(hosts.hosts.size());
+  for (const core::Host& host : hosts.hosts) {
+    net::PeerConfig config;
+    config.engine = engine_settings(settings, host);
+    config.name = host.name;
+    config.address = host.address;
+    config.port = settings.lond_port;
+    config.resolve_timeout = settings.resolve_timeout;
+    config.keep_alive = {.idle = settings.keepalive_idle,
+                         .interval = settings.keepalive_interval,
+                         .count = settings.keepalive_count,
+                         .user_timeout = settings.tcp_user_timeout};
+    config.socket_path = settings.socket_dir + "/" + host.id;
+    config.socket_mode = settings.socket_mode;
+    config.socket_group = settings.socket_group;
+    configs.push_back(std::move(config));
+  }
+  return configs;
+}
+
+bool needs_new_session(const net::PeerConfig& before, const net::PeerConfig& after) {
+  return before.engine.peer_id != after.engine.peer_id || before.engine.own_id != after.engine.own_id ||
+         before.name != after.name || before.address != after.address || before.port != after.port ||
+         before.socket_path != after.socket_path || before.socket_mode != after.socket_mode ||
+         before.socket_group != after.socket_group;
+}
+
+}  // namespace lonc::app

@@ -1,0 +1,206 @@
+#include <lonc/app/peer_fleet.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <lonc/app/peer_configs.hpp>
+#include <lonc/core/text.hpp>
+#include <lonc/net/log_sink.hpp>
+
+namespace lonc::app {
+
+namespace {
+
+// Whatever killed a session may be there still when it is made anew.
+constexpr std::chrono::seconds restart_delay{1};
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& exception) {
+    return core::escape_outside_text(exception.what());
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+// Calls `done` on the strand once `count` sessions have called.
+template <typename Done>
+auto when_all(const net::Strand& strand, std::size_t count, Done done) {
+  struct Shared {
+    std::size_t missing;
+    Done done;
+  };
+  auto shared = std::make_shared<Shared>(Shared{count, std::move(done)});
+  if (count == 0) boost::asio::post(strand, [shared] { shared->done(); });
+  return [strand, shared] {
+    boost::asio::post(strand, [shared] {
+      if (--shared->missing == 0) shared->done();
+    });
+  };
+}
+
+}  // namespace
+
+PeerFleet::PeerFleet(boost::asio::io_context& io, net::Strand strand, net::PeerServices services)
+    : io_(io), strand_(std::move(strand)), services_(services), random_(std::random_device{}()) {}
+
+void PeerFleet::start(const std::vector<net::PeerConfig>& configs) {
+  for (const net::PeerConfig& config : configs) {
+    Member& member = members_[config.engine.peer_id];
+    member.config = config;
+    open(member);
+  }
+  // Only now: a client that comes early finds a socket, and no attempt runs before all of them are there.
+  for (auto& [id, member] : members_)
+    member.session->start();
+}
+
+PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until) {
+  Change change;
+  std::set<std::string> wanted;
+  for (const net::PeerConfig& config : configs) {
+    const std::string& id = config.engine.peer_id;
+    wanted.insert(id);
+    const auto [at, is_new] = members_.try_emplace(id);
+    Member& member = at->second;
+    const net::PeerConfig before = std::exchange(member.config, config);
+    if (!is_new && before == config) continue;
+    if (!is_new && member.session && !needs_new_session(before, config)) {
+      member.session->apply(config);
+      ++change.adjusted;
+      continue;
+    }
+    // The new session's socket takes the place of the old one's without a moment in which there is none.
+    std::unique_ptr<net::PeerSession> old = std::move(member.session);
+    open_or_retry(id);
+    retire(std::move(old), until);
+    ++(is_new ? change.added : change.replaced);
+  }
+  for (auto at = members_.begin(); at != members_.end();) {
+    if (wanted.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    retire(std::move(at->second.session), until);
+    restarts_.erase(at->first);
+    at = members_.erase(at);
+    ++change.removed;
+  }
+  return change;
+}
+
+void PeerFleet::reconnect() {
+  for (auto& [id, member] : members_) {
+    if (member.session) member.session->reconnect();
+  }
+}
+
+void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
+  auto reports = std::make_shared<std::vector<net::PeerReport>>(members_.size());
+  const auto arrived =
+      when_all(strand_, members_.size(), [reports, done = std::move(done)] { done(std::move(*reports)); });
+  std::size_t index = 0;
+  for (auto& [id, member] : members_) {
+    net::PeerReport& place = (*reports)[index++];
+    if (member.session) {
+      member.session->report([&place, reports, arrived](net::PeerReport report) {
+        place = std::move(report);
+        arrived();
+      });
+      continue;
+    }
+    place.status.peer_id = id;
+    place.status.state = core::PeerState::stopped;
+    place.status.text = "Waiting to be restarted after an internal error; see the log";
+    place.name = member.config.name;
+    arrived();
+  }
+}
+
+void PeerFleet::stop_listening(std::function<void()> done) {
+  is_stopping_ = true;
+  restarts_.clear();
+  std::vector<net::PeerSession*> sessions;
+  for (auto& [id, member] : members_) {
+    if (member.session) sessions.push_back(member.session.get());
+  }
+  const auto arrived = when_all(strand_, sessions.size(), std::move(done));
+  for (net::PeerSession* session : sessions)
+    session->stop_listening(arrived);
+}
+
+void PeerFleet::drain(core::TimePoint until, std::function<void()> done) {
+  is_stopping_ = true;
+  restarts_.clear();
+  for (auto& [id, member] : members_) {
+    if (member.session) leaving_.emplace(++last_generation_, std::move(member.session));
+  }
+  members_.clear();
+  const bool is_first = !std::exchange(is_draining_, true);
+  std::function<void()> arrived = [] {};
+  if (is_first) arrived = when_all(strand_, leaving_.size(), std::move(done));
+  for (auto& [key, session] : leaving_)
+    session->drain(until, arrived);
+}
+
+void PeerFleet::open(Member& member) {
+  const std::string id = member.config.engine.peer_id;
+  const std::uint64_t generation = ++last_generation_;
+  member.generation = generation;
+  member.session = std::make_unique<net::PeerSession>(
+      io_, member.config, services_, random_(), [this, id, generation](std::exception_ptr error) {
+        boost::asio::post(strand_, [this, id, generation, error] { session_failed(id, generation, error); });
+      });
+}
+
+void PeerFleet::open_or_retry(const std::string& id) {
+  Member& member = members_.at(id);
+  try {
+    open(member);
+    member.session->start();
+  } catch (const std::system_error& error) {
+    log(core::Severity::critical, id,
+        "Can't make server socket: " + std::string(error.what()) + "; it is tried again every second");
+    restart_later(id);
+  }
+}
+
+void PeerFleet::retire(std::unique_ptr<net::PeerSession> session, core::TimePoint until) {
+  if (!session) return;
+  const std::uint64_t key = ++last_generation_;
+  net::PeerSession& leaving = *leaving_.emplace(key, std::move(session)).first->second;
+  leaving.drain(until, [this, key] { 
+    boost::asio::post(strand_, [this, key] {
+      if (!is_draining_) leaving_.erase(key);
+    });
+  });
+}
+
+void PeerFleet::session_failed(const std::string& id, std::uint64_t generation, const std::exception_ptr& error) {
+  log(core::Severity::critical, id,
+      "ABNORMAL EXIT. Session for server [" + id + "] died through \"exception\" with parameter [" + describe(error) +
+          "]");
+  const auto at = members_.find(id);
+  if (is_stopping_ || at == members_.end() || at->second.generation != generation) return;
+  at->second.session.reset();
+  restart_later(id);
+}
+
+void PeerFleet::restart_later(const std::string& id) {
+  net::Timer& timer = restarts_.insert_or_assign(id, net::Timer(strand_, restart_delay)).first->second;
+  timer.async_wait([this, id](const boost::system::error_code& error) {
+    if (error || is_stopping_ || !members_.contains(id)) return;
+    open_or_retry(id);
+  });
+}
+
+void PeerFleet::log(core::Severity severity, const std::string& id, const std::string& message) {
+  services_.log.write(severity, {.server = id, .status = "Restarting", .status_since = std::chrono::system_clock::now()},
+                      message);
+}
+
+}  // namespace lonc::app

@@ -1,0 +1,241 @@
+#include <lonc/app/setting_table.hpp>
+
+#include "setting_builder.hpp"
+#include "setting_values.hpp"
+
+#include <lonc/core/host_table.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+namespace lonc::app {
+
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""min;
+using std::chrono_literals::operator""h;
+
+bool is_account_name(std::string_view text) {
+  return !text.empty() && text.find_first_of("/: \t") == std::string_view::npos && text[0] != '-';
+}
+
+void add_node(Builder& table) {
+  const auto is_mail_address = [](std::string_view text) { return !text.starts_with('-'); };
+  table.heading("The node");
+  table.text(
+      {"host-id", "lonHostID"}, &Settings::host_id, "an id as in hosts.tab",
+      [](std::string_view text) { return core::host_id_fault(text).empty(); }, Reload::no,
+      "The id of this server, as spelled in hosts.tab. There is no default: lonc does not start without it.");
+  table.path({"socket-dir", "lonSockDir"}, &Settings::socket_dir, Reload::no,
+             "The directory of the sockets, one for each peer, named by its id. "
+             "Its subdirectory delayed holds the delayed messages.");
+  table.path({"daemon-dir", "lonDaemons"}, &Settings::daemon_dir, Reload::no,
+             "The directory whose subdirectory logs holds the pid file and the logs.");
+  table.path({"tab-dir", "lonTabDir"}, &Settings::tab_dir, Reload::yes, "The directory that holds hosts.tab.");
+  table.path({"doc-root", "lonDocRoot"}, &Settings::doc_root, Reload::yes,
+             "The directory whose subdirectory lon-status holds the status files.");
+  table.count<std::uint16_t>({"lond-port", "londPort"}, &Settings::lond_port, 1, 65535, Reload::yes,
+                             "The TCP port of lond, the same for all peers.");
+  table.text({"adm-email", "lonAdmEMail"}, &Settings::adm_email, "mail addresses separated by commas, or nothing",
+             is_mail_address, Reload::yes, "Who gets mail when lonc did not start because it was the wrong user.");
+  table.text({"sys-email", "lonSysEMail"}, &Settings::sys_email, "mail addresses separated by commas, or nothing",
+             is_mail_address, Reload::yes, "Gets the same mail as adm-email.");
+}
+
+void add_process(Builder& table) {
+  table.heading("The process");
+  table.text({"user"}, &Settings::user, "the name of a user", is_account_name, Reload::no,
+             "The user that lonc has to be started as. It does not change its user itself.");
+  table.add(
+      {"socket-mode"}, "an octal mode from 0600 to 0777 that lets the owner read and write", Reload::no,
+      "The permissions of the sockets. Who may write to a socket may act as this server towards its peers.",
+      [](Settings& settings, std::string_view text) {
+        const auto value = parse_count(text, 8);
+        if (!value || *value > 0777 || (*value & 0600) != 0600) return false;
+        settings.socket_mode = static_cast<unsigned>(*value);
+        return true;
+      },
+      [](const Settings& settings) { return format_octal(settings.socket_mode); });
+  table.text(
+      {"socket-group"}, &Settings::socket_group, "the name of a group, or nothing",
+      [](std::string_view text) { return text.empty() || is_account_name(text); }, Reload::no,
+      "The group of the sockets. Empty: the group of the process.");
+  table.add(
+      {"sendmail"}, "an absolute path, or nothing", Reload::yes,
+      "The program that sends mail. Empty, or where there is no such program: no mail is sent.",
+      [](Settings& settings, std::string_view text) {
+        auto value = text.empty() ? std::string() : parse_path(text);
+        if (!value) return false;
+        settings.sendmail = std::move(*value);
+        return true;
+      },
+      [](const Settings& settings) { return settings.sendmail; });
+  table.count<unsigned>({"threads"}, &Settings::threads, 1, 64, Reload::no,
+                        "How many threads serve the peers. One is enough for most servers.");
+}
+
+void add_links(Builder& table) {
+  constexpr auto yes = Reload::yes;
+  table.heading("Peers");
+  table.choice<HostsWithoutIp, 2>(
+      {"hosts-without-ip"}, &Settings::hosts_without_ip,
+      {{{"skip", HostsWithoutIp::skip}, {"resolve", HostsWithoutIp::resolve}}}, yes,
+      "What becomes of a line of hosts.tab without an address: passed over, or its host name is looked up.");
+  table.duration({"resolve-timeout"}, &Settings::resolve_timeout, 100ms, 1min, yes,
+                 "How long the look-up of a host name may take. After it the last good address is used.");
+  table.duration({"connect-wait"}, &Settings::connect_wait, 0s, 5min, yes,
+                 "How long a request waits, from the start of a first attempt to connect, before it is answered "
+                 "con_lost.");
+  table.duration({"connect-timeout"}, &Settings::connect_timeout, 100ms, 10min, yes,
+                 "How long an attempt to connect may take, from the TCP connection to the exchange of keys. "
+                 "The answer to pong has a deadline of its own.");
+  table.duration({"pong-timeout"}, &Settings::pong_timeout, 1s, 10min, yes,
+                 "How long lond may take to answer pong, for which it calls this server back.");
+  table.duration({"request-timeout"}, &Settings::request_timeout, 1s, 24h, yes,
+                 "How long a request may take from the moment it was accepted. After it the request is answered "
+                 "con_lost, and its connection is closed and never used again.");
+  table.duration({"idle-timeout"}, &Settings::idle_timeout, 0s, 24h, yes,
+                 "How long a connection beyond min-connections is kept without use.");
+  table.duration({"exit-timeout"}, &Settings::exit_timeout, 0s, 1min, yes,
+                 "How long the answer to exit is waited for when a connection is ended.");
+  table.duration({"drain-timeout"}, &Settings::drain_timeout, 0s, 10min, yes,
+                 "How long lonc, told to stop, lets requests in flight come to their end.");
+  table.duration({"backoff-first"}, &Settings::backoff_first, 100ms, 1h, yes,
+                 "The longest pause after the first failed attempt to connect. The pause is drawn at random up to a "
+                 "bound that doubles with each failure.");
+  table.duration({"backoff-longest"}, &Settings::backoff_longest, 100ms, 24h, yes,
+                 "The bound of these pauses that is never exceeded.");
+  table.seconds({"keepalive-idle"}, &Settings::keepalive_idle, 1s, 9h,
+                "How long a connection is silent before TCP asks whether the peer is still there.");
+  table.seconds({"keepalive-interval"}, &Settings::keepalive_interval, 1s, 1h, "The time between two such questions.");
+  table.count<unsigned>({"keepalive-count"}, &Settings::keepalive_count, 1, 100, yes,
+                        "After how many unanswered questions the connection is closed.");
+  table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, 0s, 1h, yes,
+                 "How long sent data may stay unacknowledged before the connection is closed. 0: the system's rule.");
+  table.count<unsigned>({"min-connections"}, &Settings::min_connections, 1, 1000, yes,
+                        "How many connections are kept open to each peer.");
+  table.count<unsigned>({"max-connections"}, &Settings::max_connections, 1, 1000, yes,
+                        "How many connections a peer gets when all are busy. Each is a process on the peer.");
+  table.count<unsigned>({"max-attempts"}, &Settings::max_attempts, 0, 1'000'000, yes,
+                        "After how many failed attempts in a row a peer is given up until SIGUSR1 or a reload. "
+                        "0: never.");
+  table.count<unsigned>({"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
+                        "How many attempts to connect run at once, all peers together.");
+}
+
+void add_limits(Builder& table) {
+  table.heading("Limits");
+  table.count<unsigned>({"max-clients"}, &Settings::max_clients, 1, 1'000'000, Reload::yes,
+                        "How many local programs are served at once, all peers together.");
+  table.count<unsigned>({"max-queue"}, &Settings::max_queue, 1, 10'000'000, Reload::yes,
+                        "How many requests wait for a connection to a peer. More are answered con_lost.");
+  table.size({"max-line-length"}, &Settings::max_line_length, 1024, std::size_t{1024} * 1024 * 1024,
+             "The longest request and the longest reply.");
+}
+
+void add_log(Builder& table) {
+  using core::Severity;
+  table.heading("The log");
+  table.choice<Severity, 5>({"log-level"}, &Settings::log_level,
+                            {{{"debug", Severity::debug},
+                              {"notice", Severity::notice},
+                              {"info", Severity::info},
+                              {"warning", Severity::warning},
+                              {"critical", Severity::critical}}},
+                            Reload::yes, "The least severity that is written, in rising order.");
+  table.choice<LogTarget, 3>(
+      {"log-target"}, &Settings::log_target,
+      {{{"file", LogTarget::file}, {"stderr", LogTarget::standard_error}, {"both", LogTarget::both}}}, Reload::no,
+      "Where the log is written: to logs/lonc.log in daemon-dir, to standard error, or to both.");
+  table.count<unsigned>({"log-queue"}, &Settings::log_queue, 16, 1'000'000, Reload::no,
+                        "How many log lines wait for a slow disk. More are dropped, counted and told.");
+}
+
+std::vector<Setting> make_table() {
+  Builder table;
+  add_node(table);
+  add_process(table);
+  add_links(table);
+  add_limits(table);
+  add_log(table);
+  return table.take();
+}
+
+// The number of single bytes to insert, remove or replace to make one of the other. Letter case and `_` for `-`
+// are no difference.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  const auto plain = [](char c) {
+    if (c == '_') return '-';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j < row.size(); ++j) {
+      const auto replaced = diagonal + (plain(a[i - 1]) == plain(b[j - 1]) ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+const std::vector<Setting>& setting_table() {
+  static const std::vector<Setting> table = make_table();
+  return table;
+}
+
+const Setting* find_setting(std::string_view name_or_alias) {
+  for (const auto& setting : setting_table()) {
+    if (setting.name == name_or_alias) return &setting;
+  }
+  return find_setting_by_alias(name_or_alias);
+}
+
+const Setting* find_setting_by_alias(std::string_view alias) {
+  if (alias.empty()) return nullptr;
+  for (const auto& setting : setting_table()) {
+    if (setting.alias == alias) return &setting;
+  }
+  return nullptr;
+}
+
+std::string_view nearest_setting_name(std::string_view name) {
+  constexpr std::size_t longest_sensible = 64;
+  if (name.size() > longest_sensible) return {};
+  std::string_view nearest;
+  auto least = std::numeric_limits<std::size_t>::max();
+  for (const auto& setting : setting_table()) {
+    for (const std::string_view candidate : {std::string_view(setting.name), std::string_view(setting.alias)}) {
+      if (candidate.empty()) continue;
+      const auto distance = edit_distance(name, candidate);
+      if (distance < least && distance <= candidate.size() / 3) {
+        least = distance;
+        nearest = candidate;
+      }
+    }
+  }
+  return nearest;
+}
+
+std::vector<std::string> keep_not_reloadable(const Settings& running, Settings& loaded) {
+  std::vector<std::string> kept;
+  for (const auto& setting : setting_table()) {
+    if (setting.reloadable) continue;
+    const auto value = setting.get(running);
+    if (setting.get(loaded) == value) continue;
+    setting.set(loaded, value);
+    kept.push_back(setting.name);
+  }
+  return kept;
+}
+
+}  // namespace lonc::app

@@ -1,0 +1,143 @@
+#include <lonc/app/status_render.hpp>
+
+#include <lonc/app/local_time.hpp>
+#include <lonc/app/log_line.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <string_view>
+
+namespace lonc::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using WallTime = std::chrono::system_clock::time_point;
+
+void sort_by_id(std::vector<net::PeerReport>& peers) {
+  std::sort(peers.begin(), peers.end(), [](const net::PeerReport& left, const net::PeerReport& right) {
+    return left.status.peer_id < right.status.peer_id;
+  });
+}
+
+// "LOCALTIME: TEXT", empty if there is no text.
+void append_timed(std::string& out, WallTime time, std::string_view text) {
+  if (text.empty()) return;
+  append_local_time(out, time);
+  out += ": ";
+  append_one_line(out, text);
+}
+
+struct TextLine {
+  std::string_view server;
+  std::string_view text;
+  WallTime text_since;
+  std::string_view last_log;
+  WallTime last_log_at;
+};
+
+void append_status_line(std::string& out, pid_t pid, const TextLine& line) {
+  out += std::to_string(pid);
+  out += '\t';
+  append_one_line(out, line.server);
+  out += '\t';
+  append_timed(out, line.text_since, line.text);
+  out += '\t';
+  append_timed(out, line.last_log_at, line.last_log);
+  out += '\n';
+}
+
+Json time_or_null(const std::optional<WallTime>& time) { return time ? Json(utc_text(*time)) : Json(nullptr); }
+
+// Null where there has been none.
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json last_log_of(const std::string& text, WallTime time) {
+  if (text.empty()) return nullptr;
+  return {{"at", utc_text(time)}, {"text", text}};
+}
+
+Json counters_of(const core::PeerCounters& counters) {
+  return {{"requests", counters.requests},
+          {"replies", counters.replies},
+          {"con_lost", counters.con_lost},
+          {"errors", counters.errors},
+          {"timeouts", counters.timeouts},
+          {"attempts", counters.attempts},
+          {"failed_attempts", counters.failed_attempts}};
+}
+
+Json peer_of(const net::PeerReport& peer) {
+  const core::PeerStatus& status = peer.status;
+  return {{"id", status.peer_id},
+          {"name", text_or_null(peer.name)},
+          {"address", text_or_null(peer.address)},
+          {"state", std::string{core::to_string(status.state)}},
+          {"since", utc_text(peer.state_since)},
+          {"text", status.text},
+          {"text_since", utc_text(peer.text_since)},
+          {"connections", status.connections},
+          {"opening", status.opening},
+          {"in_flight", status.in_flight},
+          {"queued", status.queued},
+          {"clients", peer.clients},
+          {"failed_in_a_row", status.failed_in_a_row},
+          {"next_attempt", time_or_null(peer.next_attempt_at)},
+          {"last_error", text_or_null(status.last_error)},
+          {"last_error_at", time_or_null(peer.last_error_at)},
+          {"last_log", last_log_of(peer.last_log, peer.last_log_at)},
+          {"counters", counters_of(status.counters)}};
+}
+
+}  // namespace
+
+std::string utc_text(WallTime time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  const auto millisecond = std::chrono::floor<std::chrono::milliseconds>(time - second);
+  const auto since_epoch = static_cast<std::time_t>(second.time_since_epoch().count());
+  std::tm fields{};
+  gmtime_r(&since_epoch, &fields);
+  std::array<char, 64> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", fields.tm_year + 1900,
+                                 fields.tm_mon + 1, fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec,
+                                 static_cast<int>(millisecond.count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::string render_status_text(const ParentReport& parent, std::vector<net::PeerReport> peers, WallTime now) {
+  sort_by_id(peers);
+  std::string out = "LONC status ";
+  append_local_time(out, now);
+  out += " - parent " + std::to_string(parent.pid) + "\n\n";
+  append_status_line(out, parent.pid, {"PARENT", parent.text, parent.text_since, parent.last_log, parent.last_log_at});
+  for (const net::PeerReport& peer : peers) {
+    append_status_line(out, parent.pid,
+                       {peer.status.peer_id, peer.status.text, peer.text_since, peer.last_log, peer.last_log_at});
+  }
+  return out;
+}
+
+std::string render_status_json(const ParentReport& parent, std::vector<net::PeerReport> peers, WallTime now) {
+  sort_by_id(peers);
+  Json list = Json::array();
+  for (const net::PeerReport& peer : peers) list.push_back(peer_of(peer));
+  const Json document{{"version", 1},
+                      {"written", utc_text(now)},
+                      {"daemon",
+                       {{"host_id", parent.host_id},
+                        {"pid", parent.pid},
+                        {"program_version", parent.version},
+                        {"started", utc_text(parent.started_at)},
+                        {"text", parent.text},
+                        {"text_since", utc_text(parent.text_since)},
+                        {"last_log", last_log_of(parent.last_log, parent.last_log_at)}}},
+                      {"peers", list}};
+  // Bytes that are no UTF-8 must not cost the whole file.
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace lonc::app

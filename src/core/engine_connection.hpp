@@ -1,0 +1,49 @@
+// A lond connection as PeerEngine sees it. Private to the engine.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <lonc/core/handshake.hpp>
+#include <lonc/core/peer_engine.hpp>
+#include <lonc/core/session_cipher.hpp>
+
+namespace lonc::core {
+
+// A request that has been written and is not answered yet.
+struct PeerEngine::InFlight {
+  ClientId client;
+  TimePoint accepted;
+  std::string word;  // the command word, short enough never to be on the heap
+};
+
+struct PeerEngine::Connection {
+  enum class State {
+    waiting,      // net was asked for it and has not begun
+    connecting,   // name and TCP
+    handshaking,  // TCP is up
+    ready,        // carries requests
+    leaving,      // our own `exit` was written
+  };
+
+  Connection(ConnectionId connection_id, const PeerSettings& settings, bool send_pong)
+      : id(connection_id), handshake(settings.peer_id, settings.own_id, send_pong) {}
+
+  bool is_idle() const { return state == State::ready && in_flight.empty(); }
+  bool is_opening() const {
+    return state == State::waiting || state == State::connecting || state == State::handshaking;
+  }
+
+  ConnectionId id;
+  State state = State::waiting;
+  Handshake handshake;
+  std::optional<SessionCipher> cipher;  // set when ready
+  std::vector<InFlight> in_flight;      // oldest first: replies come in the order of the requests
+  TimePoint step_deadline = never;      // of connecting, of the present step of the handshake, of leaving
+  TimePoint ready_since{};
+  TimePoint idle_since{};
+  bool has_answered = false;  // one request at least: the connection works
+};
+
+}  // namespace lonc::core

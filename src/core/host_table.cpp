@@ -1,0 +1,233 @@
+#include <lonc/core/host_table.hpp>
+
+#include "numeric_address.hpp"
+
+#include <lonc/core/config_lines.hpp>
+#include <lonc/core/text.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+
+namespace lonc::core {
+
+namespace {
+
+constexpr std::size_t longest_file_name = 255;
+constexpr std::size_t longest_dns_name = 253;
+constexpr std::string_view line_format = "a line is id:domain:role:name:ip";
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7F;
+}
+
+bool is_dns_name(std::string_view name) {
+  if (name.empty() || name.size() > longest_dns_name) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
+  });
+}
+
+// Colons separate, but not within the brackets that a field begins with. False if a bracket is not closed.
+bool split_fields(std::string_view line, std::vector<std::string_view>& fields) {
+  fields.clear();
+  std::size_t begin = 0;
+  while (true) {
+    const auto text = line.find_first_not_of(" \t", begin);
+    std::size_t from = begin;
+    if (text != std::string_view::npos && line[text] == '[') {
+      from = line.find(']', text);
+      if (from == std::string_view::npos) return false;
+    }
+    const auto end = line.find(':', from);
+    fields.push_back(trim(line.substr(begin, end == std::string_view::npos ? end : end - begin)));
+    if (end == std::string_view::npos) return true;
+    begin = end + 1;
+  }
+}
+
+std::string quoted(std::string_view text) { return '"' + escape_outside_text(text, 80) + '"'; }
+
+std::string in_line(std::size_t line) { return " (line " + std::to_string(line) + ")"; }
+
+class Parser {
+ public:
+  Parser(std::string_view file, const HostTableRules& rules) : file_(file), rules_(rules) {}
+
+  HostTable parse(std::string_view text) {
+    for_each_line(text, [this](std::string_view line, std::size_t number) { take_line(trim(line), number); });
+    tell_shared();
+    // No line has two problems, so their order is complete.
+    std::sort(table_.problems.begin(), table_.problems.end(),
+              [](const Problem& a, const Problem& b) { return a.line < b.line; });
+    tell_without_ip();
+    tell_missing_own_id();
+    return std::move(table_);
+  }
+
+ private:
+  // All hosts behind one address, or behind one name that is looked up.
+  struct Sharing {
+    std::size_t first;   // index in hosts
+    std::size_t second;  // valid if count > 1
+    std::size_t count = 1;
+  };
+
+  void tell(Problem::Kind kind, std::size_t line, std::string text, std::string remedy) {
+    table_.problems.push_back({kind, file_, line, std::move(text), std::move(remedy)});
+  }
+  void tell_bad(std::size_t line, std::string text, std::string remedy) {
+    tell(Problem::Kind::error, line, std::move(text), std::move(remedy));
+  }
+
+  void take_line(std::string_view line, std::size_t number) {
+    if (line.empty() || line[0] == '#' || line[0] == '^') return;
+    if (!split_fields(line, fields_)) {
+      return tell_bad(number, "a bracket is not closed", "write an IPv6 address as [2001:db8::1]");
+    }
+    if (fields_.size() < 4) {
+      return tell_bad(number, "too few fields", std::string(line_format));
+    }
+    Host host;
+    host.id = fields_[0];
+    host.domain = fields_[1];
+    host.role = fields_[2];
+    host.name = fields_[3];
+    host.line = number;
+    if (is_good_id(host.id, number)) take_address(std::move(host), fields_.size() > 4 ? fields_[4] : "");
+  }
+
+  bool is_good_id(std::string_view id, std::size_t line) {
+    if (const auto fault = host_id_fault(id); !fault.empty()) {
+      tell_bad(line, "the id " + quoted(id) + ' ' + std::string(fault), "correct the id");
+      return false;
+    }
+    const auto longest = rules_.longest_id != 0 ? rules_.longest_id : longest_file_name;
+    if (id.size() > longest) {
+      tell_bad(line,
+               "the id " + quoted(id) + " is " + std::to_string(id.size()) + " bytes long, but only " +
+                   std::to_string(longest) + " fit in the path of its socket",
+               "use a shorter id or a shorter socket-dir");
+      return false;
+    }
+    return true;
+  }
+
+  void take_address(Host host, std::string_view field) {
+    if (field.empty()) {
+      if (rules_.resolve_without_ip) return take_name(std::move(host));
+      if (without_ip_++ == 0) first_without_ip_ = host.line;
+      if (host.id == rules_.own_id) own_without_ip_ = host.line;
+      return;
+    }
+    if (field == "http" || field == "https") return take_name(std::move(host));
+    std::optional<AddressBytes> bytes;
+    if (field.front() == '[' && field.back() == ']') {
+      field = field.substr(1, field.size() - 2);
+      bytes = parse_ipv6(field);
+    } else {
+      bytes = parse_ipv4(field);
+    }
+    if (!bytes) {
+      return tell_bad(host.line, quoted(field) + " is not an address",
+                      "the fifth field is an IPv4 address, an IPv6 address in brackets, http or https");
+    }
+    host.address = field;
+    add(std::move(host), std::string(bytes->begin(), bytes->end()));
+  }
+
+  void take_name(Host host) {
+    if (!is_dns_name(host.name)) {
+      return tell_bad(host.line, quoted(host.name) + " is not a host name, and there is no address to use",
+                      std::string(line_format));
+    }
+    std::string key = "name " + host.name;
+    std::transform(key.begin(), key.end(), key.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    add(std::move(host), std::move(key));
+  }
+
+  void add(Host host, std::string place) {
+    const auto [known, is_new] = index_by_id_.try_emplace(host.id, table_.hosts.size());
+    if (!is_new) {
+      const auto& kept = table_.hosts[known->second];
+      return tell_bad(host.line,
+                      "the id " + quoted(host.id) + " is there already" + in_line(kept.line) + ", which is kept",
+                      "remove one of the two lines");
+    }
+    const auto index = table_.hosts.size();
+    const auto [sharing, is_alone] = by_place_.try_emplace(std::move(place), Sharing{index, 0});
+    if (!is_alone && ++sharing->second.count == 2) {
+      sharing->second.second = index;
+      shared_.push_back(&sharing->second);
+    }
+    table_.hosts.push_back(std::move(host));
+  }
+
+  void tell_shared() {
+    for (const auto* sharing : shared_) {
+      const auto& first = table_.hosts[sharing->first];
+      const auto& second = table_.hosts[sharing->second];
+      std::string text = quoted(first.id) + in_line(first.line) + " and " + quoted(second.id) + in_line(second.line);
+      if (sharing->count > 2) text += " and " + std::to_string(sharing->count - 2) + " more";
+      text += first.address.empty() ? " share the name " + first.name : " share the address " + first.address;
+      tell(Problem::Kind::warning, second.line,
+           text + ": the two ends may derive different keys, then encrypted requests fail",
+           "give each id an address of its own, or remove ids that are not used");
+    }
+  }
+
+  void tell_without_ip() {
+    if (without_ip_ == 0) return;
+    tell(Problem::Kind::note, 0,
+         std::to_string(without_ip_) + (without_ip_ == 1 ? " line" : " lines") +
+             " without an address passed over (the first is line " + std::to_string(first_without_ip_) + ")",
+         "hosts-without-ip = resolve would look up the names");
+  }
+
+  void tell_missing_own_id() {
+    if (rules_.own_id.empty() || index_by_id_.contains(rules_.own_id)) return;
+    std::string text = "this server's own id " + quoted(rules_.own_id);
+    if (own_without_ip_ != 0) {
+      text += " has no address and was passed over" + in_line(own_without_ip_);
+      tell(Problem::Kind::warning, 0, text, "add the address, or set hosts-without-ip = resolve");
+    } else {
+      tell(Problem::Kind::warning, 0, text + " is in no usable line",
+           "add a line for it, or correct host-id (lonHostID)");
+    }
+  }
+
+  std::string file_;
+  const HostTableRules& rules_;
+  HostTable table_;
+  std::vector<std::string_view> fields_;
+  std::unordered_map<std::string, std::size_t> index_by_id_;
+  std::unordered_map<std::string, Sharing> by_place_;
+  std::vector<const Sharing*> shared_;  // elements of by_place_, which keeps them in place
+  std::size_t without_ip_ = 0;
+  std::size_t first_without_ip_ = 0;
+  std::size_t own_without_ip_ = 0;
+};
+
+}  // namespace
+
+std::string_view host_id_fault(std::string_view id) {
+  if (id.empty()) return "is empty";
+  if (id == "." || id == "..") return "is the name of a directory";
+  // socket-dir/delayed holds the delayed messages.
+  if (id == "delayed") return "is the name of the directory of the delayed messages";
+  for (const char c : id) {
+    if (c == '/') return "contains a slash, so it can not be the name of a socket";
+    if (c == ':') return "contains a colon, which separates the fields of hosts.tab";
+    if (is_control(c)) return "contains a control byte";
+  }
+  return {};
+}
+
+HostTable parse_host_table(std::string_view text, std::string_view file, const HostTableRules& rules) {
+  return Parser(file, rules).parse(text);
+}
+
+}  // namespace lonc::core

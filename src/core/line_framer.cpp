@@ -1,0 +1,109 @@
+#include <lonc/core/line_framer.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace lonc::core {
+
+namespace {
+
+// A client that connects for one short request gets the small size, a stream that fills it the usual one.
+constexpr std::size_t small_size = 4 * 1024;
+constexpr std::size_t usual_size = 16 * 1024;
+constexpr std::size_t kept_size = 64 * 1024;  // more than this is given back after a long line
+constexpr std::size_t smallest_room = small_size;
+
+constexpr std::size_t add_up(std::size_t a, std::size_t b) {
+  return a > std::numeric_limits<std::size_t>::max() - b ? std::numeric_limits<std::size_t>::max() : a + b;
+}
+
+}  // namespace
+
+std::span<char> LineFramer::prepare() {
+  const bool was_filled = capacity_ != 0 && end_ == capacity_;
+  if (begin_ == end_) begin_ = end_ = scanned_ = 0;
+  if (was_filled && capacity_ < usual_size) {
+    move_to(std::max(usual_size, end_ - begin_ + smallest_room));
+  } else if (capacity_ - end_ < smallest_room) {
+    make_room(end_ - begin_ + smallest_room);
+  }
+  return {buffer_.get() + end_, capacity_ - end_};
+}
+
+void LineFramer::commit(std::size_t bytes) {
+  assert(bytes <= capacity_ - end_);
+  end_ += bytes;
+}
+
+LineFramer::Result LineFramer::next(std::string_view& line) {
+  while (begin_ != end_) {
+    const void* const hit = std::memchr(buffer_.get() + scanned_, '\n', end_ - scanned_);
+    if (hit == nullptr) break;
+    const auto newline = static_cast<std::size_t>(static_cast<const char*>(hit) - buffer_.get());
+    if (!discarding_) return line_at(newline, line);
+    discarding_ = false;
+    begin_ = scanned_ = newline + 1;
+  }
+  scanned_ = end_;
+  const bool is_too_long = !discarding_ && end_ - begin_ > limit_;
+  discarding_ = discarding_ || is_too_long;
+  if (discarding_) begin_ = end_;
+  give_back();
+  return is_too_long ? Result::too_long : Result::need_more;
+}
+
+LineFramer::Result LineFramer::line_at(std::size_t newline, std::string_view& line) {
+  const std::size_t start = begin_;
+  begin_ = scanned_ = newline + 1;
+  if (newline - start > limit_) return Result::too_long;
+  line = {buffer_.get() + start, newline - start};
+  return Result::line;
+}
+
+// Moving what is left to the front is cheap only when more was taken out than is left; otherwise the buffer
+// doubles, so that each byte is moved a constant number of times. It stops doubling at what the longest line needs,
+// unless whole lines lie here because the caller did not take them out.
+void LineFramer::make_room(std::size_t wanted) {
+  const std::size_t left = end_ - begin_;
+  const std::size_t enough = add_up(limit_, smallest_room);
+  const bool may_grow = capacity_ < enough || left > limit_;
+  if (wanted <= capacity_ && (begin_ >= left || !may_grow)) {
+    move_to(capacity_);
+    return;
+  }
+  std::size_t capacity = add_up(capacity_, capacity_);
+  if (left <= limit_) capacity = std::min(capacity, enough);
+  move_to(std::max(capacity, wanted));
+}
+
+void LineFramer::move_to(std::size_t capacity) {
+  const std::size_t left = end_ - begin_;
+  if (capacity == capacity_) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, left);
+  } else {
+    auto moved = std::make_unique_for_overwrite<char[]>(capacity);
+    if (left != 0) std::memcpy(moved.get(), buffer_.get() + begin_, left);
+    buffer_ = std::move(moved);
+    capacity_ = capacity;
+  }
+  scanned_ -= begin_;
+  begin_ = 0;
+  end_ = left;
+}
+
+// After a long line the memory goes back, or ten thousand connections would each keep their longest one.
+void LineFramer::give_back() {
+  const std::size_t left = end_ - begin_;
+  if (capacity_ <= kept_size || left > usual_size - smallest_room) return;
+  if (left != 0) {
+    move_to(usual_size);
+    return;
+  }
+  buffer_.reset();
+  capacity_ = begin_ = end_ = scanned_ = 0;
+}
+
+}  // namespace lonc::core

@@ -1,0 +1,229 @@
+#include <lonc/core/peer_engine.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <lonc/core/error.hpp>
+#include <lonc/core/text.hpp>
+
+#include "engine_connection.hpp"
+
+namespace lonc::core {
+
+namespace {
+
+constexpr std::string_view con_lost = "con_lost";
+constexpr std::string_view close_command = "close_connection_exit";
+
+}  // namespace
+
+PeerEngine::PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effects)
+    : settings_(std::move(settings)),
+      effects_(effects),
+      backoff_(settings_.backoff_first, settings_.backoff_longest, seed) {}
+
+PeerEngine::~PeerEngine() = default;
+
+void PeerEngine::start(TimePoint now) {
+  waiting_since_ = away_since_ = now;
+  set_state(now, PeerState::starting);
+  begin_attempt(now);
+  recompute_deadline();
+}
+
+void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view line) {
+  ++counters_.requests;
+  if (line == close_command) return close_on_request(now, client);
+  if (state_ == PeerState::up) {
+    if (Connection* connection = queue_.empty() ? idle_connection(now) : nullptr)
+      return send(*connection, client, now, line);
+    // A connection that has just turned out to be dead may have been the last; then the state is another now.
+    if (state_ == PeerState::up) return enqueue(now, client, line);
+  }
+  // A ping may be the call-back of our own pong: whoever makes it waits for us, and we for him.
+  const bool may_wait = line != "ping" && now < waiting_since_ + settings_.connect_wait;
+  if (state_ == PeerState::starting && may_wait) return enqueue(now, client, line);
+  answer_con_lost(client);
+  bring_forward(now);
+}
+
+void PeerEngine::client_line_too_long(TimePoint, ClientId client) {
+  ++counters_.requests;
+  ++counters_.errors;
+  effects_.reply(client, "error:line longer than " + std::to_string(settings_.max_line_length) + " bytes");
+}
+
+void PeerEngine::enqueue(TimePoint now, ClientId client, std::string_view line) {
+  if (queue_.size() >= settings_.max_queue) {
+    report_incident(now, "the queue is full: " + std::to_string(queue_.size()) +
+                             " requests wait for a connection (max-queue); further ones are answered con_lost");
+    return answer_con_lost(client);
+  }
+  queue_.push_back({client, now, std::string(line)});
+  lower_deadline(queue_deadline());
+  if (state_ == PeerState::up) open_what_is_missing(now);
+}
+
+void PeerEngine::dispatch(TimePoint now) {
+  while (!queue_.empty() && state_ == PeerState::up) {
+    Connection* connection = idle_connection(now);
+    if (!connection) break;
+    const Queued next = std::move(queue_.front());
+    queue_.pop_front();
+    send(*connection, next.client, next.accepted, next.line);
+  }
+}
+
+void PeerEngine::send(Connection& connection, ClientId client, TimePoint accepted, std::string_view line) {
+  connection.in_flight.push_back({client, accepted, command_word(line)});
+  if (is_encrypted_request(line)) {
+    connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
+    effects_.write_line(connection.id, wire_);
+  } else {
+    effects_.write_line(connection.id, line);
+  }
+  lower_deadline(accepted + settings_.request_timeout);
+}
+
+void PeerEngine::answer_con_lost(ClientId client) {
+  ++counters_.con_lost;
+  effects_.reply(client, con_lost);
+}
+
+void PeerEngine::fail_queue() {
+  for (const Queued& request : std::exchange(queue_, {}))
+    answer_con_lost(request.client);
+}
+
+// The requests wait in the order in which they came, so the first to expire is at the front.
+void PeerEngine::expire_queue(TimePoint now) {
+  if (state_ == PeerState::starting && now >= waiting_since_ + settings_.connect_wait) return fail_queue();
+  while (!queue_.empty() && now >= queue_.front().accepted + settings_.request_timeout) {
+    const ClientId client = queue_.front().client;
+    queue_.pop_front();
+    ++counters_.timeouts;
+    answer_con_lost(client);
+  }
+}
+
+TimePoint PeerEngine::queue_deadline() const {
+  if (queue_.empty()) return never;
+  const TimePoint answered_by = queue_.front().accepted + settings_.request_timeout;
+  if (state_ != PeerState::starting) return answered_by;
+  return std::min(answered_by, waiting_since_ + settings_.connect_wait);
+}
+
+void PeerEngine::close_on_request(TimePoint now, ClientId client) {
+  effects_.close_client(client);
+  if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
+  effects_.log(Severity::notice, "Request Close Connection: the connections are closed and opened anew");
+  if (state_ != PeerState::up) return bring_forward(now);
+  end_all_connections(now, Errc::close_requested);
+  lost_last_connection(now, true, Errc::close_requested);
+}
+
+void PeerEngine::deadline(TimePoint now) {
+  armed_ = never;
+  expire_connections(now);
+  expire_queue(now);
+  if (state_ == PeerState::up) {
+    close_surplus(now);
+    open_what_is_missing(now);
+  } else if (now >= next_attempt_) {
+    begin_attempt(now);
+  }
+  if (now >= drain_until_) end_all_connections(now, Errc::draining);
+  finish_drain();
+  recompute_deadline();
+}
+
+// The common path only ever makes the deadline earlier; it is worked out anew when it has come. So a request that is
+// answered in time costs no timer operation.
+void PeerEngine::lower_deadline(TimePoint deadline) {
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  effects_.set_deadline(deadline);
+}
+
+void PeerEngine::recompute_deadline() {
+  TimePoint earliest = std::min({queue_deadline(), next_attempt_, drain_until_});
+  const bool has_surplus = count_ready() > settings_.min_connections;
+  for (const auto& connection : connections_) {
+    earliest = std::min(earliest, connection->step_deadline);
+    if (!connection->in_flight.empty())
+      earliest = std::min(earliest, connection->in_flight.front().accepted + settings_.request_timeout);
+    if (has_surplus && connection->is_idle())
+      earliest = std::min(earliest, connection->idle_since + settings_.idle_timeout);
+  }
+  const bool wants_more = state_ == PeerState::up && (connections_.size() < settings_.min_connections || !queue_.empty());
+  if (wants_more && connections_.size() < settings_.max_connections && count_opening() == 0)
+    earliest = std::min(earliest, extra_not_before_);
+  if (earliest == armed_) return;
+  armed_ = earliest;
+  effects_.set_deadline(earliest);
+}
+
+void PeerEngine::reconnect(TimePoint now) {
+  if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
+  backoff_.reset();
+  extra_not_before_ = now;
+  if (state_ == PeerState::up) {
+    open_what_is_missing(now);
+  } else if (count_opening() == 0) {
+    if (state_ == PeerState::given_up) set_state(now, PeerState::away);
+    begin_attempt(now);
+  }
+  recompute_deadline();
+}
+
+void PeerEngine::apply(TimePoint now, PeerSettings settings) {
+  settings_ = std::move(settings);
+  backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
+  if (state_ == PeerState::given_up) return reconnect(now);
+  if (state_ == PeerState::up) open_what_is_missing(now);
+  for (const auto& connection : connections_) {
+    if (connection->state == Connection::State::ready)
+      effects_.set_line_limit(connection->id, settings_.max_line_length);
+  }
+  recompute_deadline();
+}
+
+void PeerEngine::drain(TimePoint now, TimePoint until) {
+  if (state_ == PeerState::stopped) return;
+  set_state(now, PeerState::draining);
+  drain_until_ = until;
+  next_attempt_ = never;
+  fail_queue();
+  std::vector<ConnectionId> opening;
+  for (const auto& connection : connections_) {
+    if (connection->is_idle()) leave(now, *connection);
+    if (connection->is_opening()) opening.push_back(connection->id);
+  }
+  for (const ConnectionId id : opening)
+    end_connection(now, id, Errc::draining);
+  if (now >= until) end_all_connections(now, Errc::draining);
+  finish_drain();
+  recompute_deadline();
+}
+
+PeerStatus PeerEngine::status() const {
+  PeerStatus status;
+  status.peer_id = settings_.peer_id;
+  status.state = state_;
+  status.state_since = state_since_;
+  status.text = status_text();
+  status.connections = count_ready();
+  status.opening = count_opening();
+  for (const auto& connection : connections_)
+    status.in_flight += connection->in_flight.size();
+  status.queued = queue_.size();
+  status.failed_in_a_row = backoff_.failures();
+  status.next_attempt = next_attempt_;
+  status.last_error = last_error_;
+  status.last_error_at = last_error_at_;
+  status.lost_because = lost_because_;
+  status.counters = counters_;
+  return status;
+}
+
+}  // namespace lonc::core

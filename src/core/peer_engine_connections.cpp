@@ -1,0 +1,315 @@
+// The life of the peer's connections: attempts, handshake, replies in their order, loss, leaving.
+#include <algorithm>
+#include <utility>
+
+#include <lonc/core/error.hpp>
+#include <lonc/core/peer_engine.hpp>
+#include <lonc/core/text.hpp>
+
+#include "engine_connection.hpp"
+
+namespace lonc::core {
+
+namespace {
+
+// Attempts to one peer begin at most this often, whatever asks for them (an operator's command excepted).
+constexpr Duration attempt_spacing = std::chrono::seconds{1};
+
+// A connection that ended sooner, without one answer, counts as a failed attempt: a peer that accepts and hangs up
+// must not be called in a loop.
+constexpr Duration works_after = std::chrono::seconds{10};
+
+}  // namespace
+
+PeerEngine::Connection* PeerEngine::find(ConnectionId id) {
+  const auto at = std::ranges::find(connections_, id, [](const auto& connection) { return connection->id; });
+  return at == connections_.end() ? nullptr : at->get();
+}
+
+// The first in order of opening, so that surplus connections fall idle.
+PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
+  for (;;) {
+    const auto at = std::ranges::find_if(connections_, [](const auto& connection) { return connection->is_idle(); });
+    if (at == connections_.end()) return nullptr;
+    Connection& connection = **at;
+    const std::error_code error = effects_.check_quiet(connection.id);
+    if (!error) return &connection;
+    end_connection(now, connection.id, error);
+  }
+}
+
+std::size_t PeerEngine::count_ready() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      connections_, [](const auto& connection) { return connection->state == Connection::State::ready; }));
+}
+
+std::size_t PeerEngine::count_opening() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(connections_, [](const auto& connection) { return connection->is_opening(); }));
+}
+
+void PeerEngine::begin_attempt(TimePoint now) {
+  last_attempt_ = now;
+  next_attempt_ = never;
+  ++counters_.attempts;
+  const ConnectionId id{++last_connection_id_};
+  connections_.push_back(std::make_unique<Connection>(id, settings_, !pong_sent_));
+  effects_.open_connection(id);
+}
+
+// While up: the connections that are always kept, and one for each request that waits.
+void PeerEngine::open_what_is_missing(TimePoint now) {
+  if (now < extra_not_before_) return lower_deadline(extra_not_before_);
+  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + queue_.size());
+  const std::size_t target = std::min(wanted, settings_.max_connections);
+  while (connections_.size() < target)
+    begin_attempt(now);
+}
+
+TimePoint PeerEngine::earliest_attempt(TimePoint now) const {
+  return last_attempt_ ? std::max(now, *last_attempt_ + attempt_spacing) : now;
+}
+
+void PeerEngine::bring_forward(TimePoint now) {
+  if (state_ != PeerState::away || count_opening() > 0) return;
+  next_attempt_ = std::min(next_attempt_, earliest_attempt(now));
+  if (now >= next_attempt_) {
+    begin_attempt(now);
+  } else {
+    lower_deadline(next_attempt_);
+  }
+}
+
+void PeerEngine::connection_started(TimePoint now, ConnectionId id) {
+  Connection* connection = find(id);
+  if (!connection) return;
+  connection->state = Connection::State::connecting;
+  connection->step_deadline = now + settings_.connect_timeout;
+  lower_deadline(connection->step_deadline);
+}
+
+void PeerEngine::connection_up(TimePoint now, ConnectionId id) {
+  Connection* connection = find(id);
+  if (!connection) return;
+  connection->state = Connection::State::handshaking;
+  connection->step_deadline = now + settings_.connect_timeout;
+  lower_deadline(connection->step_deadline);
+  effects_.write_line(id, connection->handshake.start());
+}
+
+void PeerEngine::connection_failed(TimePoint now, ConnectionId id, std::error_code error) {
+  end_connection(now, id, error);
+}
+
+void PeerEngine::connection_closed(TimePoint now, ConnectionId id, std::error_code error) {
+  const Connection* connection = find(id);
+  if (!connection) return;
+  if (connection->state == Connection::State::handshaking) {
+    if (error == Errc::connection_closed) error = Errc::handshake_closed;
+    if (error == Errc::reply_too_long) error = Errc::handshake_too_long;
+  }
+  end_connection(now, id, error);
+}
+
+void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line, bool more) {
+  Connection* connection = find(id);
+  if (!connection) return;
+  switch (connection->state) {
+    case Connection::State::handshaking:
+      return handshake_line(now, *connection, line, more);
+    case Connection::State::ready:
+      return reply_line(now, *connection, line, more);
+    case Connection::State::leaving:
+      effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": " + escape_outside_text(line));
+      return end_connection(now, id, Errc::draining);
+    case Connection::State::waiting:
+    case Connection::State::connecting:
+      return;
+  }
+}
+
+void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::string_view line, bool more) {
+  Handshake& handshake = connection.handshake;
+  // lond never speaks ahead. What it says too early would be taken for the answer to the next step.
+  if (more) return end_connection(now, connection.id, Errc::handshake_garbage);
+  if (const std::error_code error = handshake.on_line(line, wire_)) return end_connection(now, connection.id, error);
+  if (const std::string warning = handshake.take_warning(); !warning.empty())
+    effects_.log(Severity::warning, warning);
+  if (handshake.step() == Handshake::Step::done) return became_ready(now, connection);
+
+  const bool is_pong = handshake.step() == Handshake::Step::pong;
+  pong_sent_ |= is_pong;
+  connection.step_deadline = now + (is_pong ? settings_.pong_timeout : settings_.connect_timeout);
+  lower_deadline(connection.step_deadline);
+  effects_.write_line(connection.id, wire_);
+}
+
+void PeerEngine::became_ready(TimePoint now, Connection& connection) {
+  connection.cipher.emplace(connection.handshake.session_key());
+  connection.state = Connection::State::ready;
+  connection.step_deadline = never;
+  connection.ready_since = connection.idle_since = now;
+  effects_.set_line_limit(connection.id, settings_.max_line_length);
+  if (state_ != PeerState::up) {
+    next_attempt_ = never;
+    extra_not_before_ = now;
+    report_online(now);
+    set_state(now, PeerState::up);
+  }
+  dispatch(now);
+  if (state_ == PeerState::up) open_what_is_missing(now);
+  if (count_ready() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
+}
+
+void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_view line, bool more) {
+  // More lines than requests: which of them is the answer can not be told, so none is given to anyone.
+  if (connection.in_flight.empty() || (connection.in_flight.size() == 1 && more)) {
+    report_incident(now, settings_.peer_id + " spoke out of turn; the connection is closed and its requests get con_lost");
+    return end_connection(now, connection.id, Errc::out_of_turn);
+  }
+  if (is_encrypted_reply(line)) {
+    if (const std::error_code error = connection.cipher->decrypt(line, wire_)) {
+      report_incident(now, "the reply to " + connection.in_flight.front().word + " can not be decoded: " + error.message() +
+                               "; " + remedy_for(error));
+      return end_connection(now, connection.id, error);
+    }
+    line = wire_;
+  }
+  const InFlight request = std::move(connection.in_flight.front());
+  connection.in_flight.erase(connection.in_flight.begin());
+  connection.has_answered = true;
+  backoff_.reset();
+  ++counters_.replies;
+  effects_.reply(request.client, line);
+
+  // lond hangs up after its answer to `exit`: nothing else may be written to this connection.
+  if (request.word == "exit") return end_connection(now, connection.id, Errc::exit_sent);
+  if (!connection.in_flight.empty()) return;
+  connection.idle_since = now;
+  if (state_ == PeerState::draining) return leave(now, connection);
+  if (!queue_.empty()) dispatch(now);
+  if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
+}
+
+// Ends the connection for good: its id is forgotten, so nothing that still comes from it reaches anyone.
+void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code error) {
+  const auto at = std::ranges::find(connections_, id, [](const auto& connection) { return connection->id; });
+  if (at == connections_.end()) return;
+  const std::unique_ptr<Connection> connection = std::move(*at);
+  connections_.erase(at);
+  effects_.close_connection(id);
+
+  const std::string_view awaited =
+      connection->state == Connection::State::handshaking ? to_string(connection->handshake.step()) : "";
+  if (error != Errc::idle && error != Errc::exit_sent && error != Errc::draining && error != Errc::close_requested)
+    note_error(now, error, awaited);
+  for (const InFlight& request : connection->in_flight) {
+    if (error == Errc::reply_too_long && &request == &connection->in_flight.front()) {
+      // It would be as long the next time: con_lost would make the client try for ever.
+      ++counters_.errors;
+      effects_.reply(request.client,
+                     "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");
+    } else {
+      answer_con_lost(request.client);
+    }
+  }
+  if (state_ == PeerState::draining) return finish_drain();
+  if (connection->is_opening()) return attempt_failed(now, error);
+  if (count_ready() == 0) {
+    const bool had_worked = connection->has_answered || now - connection->ready_since >= works_after;
+    return lost_last_connection(now, had_worked, error);
+  }
+  open_what_is_missing(now);
+}
+
+void PeerEngine::end_all_connections(TimePoint now, std::error_code error) {
+  const PeerState before = std::exchange(state_, PeerState::draining);  // no connection is opened in between
+  while (!connections_.empty())
+    end_connection(now, connections_.back()->id, error);
+  if (state_ != PeerState::stopped) state_ = before;
+}
+
+void PeerEngine::lost_last_connection(TimePoint now, bool had_worked, std::error_code error) {
+  lost_because_ = error.message();
+  con_lost_at_loss_ = counters_.con_lost;
+  away_since_ = now;
+  if (!had_worked && count_opening() == 0) return attempt_failed(now, error);
+  waiting_since_ = now;
+  set_state(now, PeerState::starting);
+  lower_deadline(queue_deadline());
+  if (count_opening() > 0) return;
+  next_attempt_ = earliest_attempt(now);
+  if (now >= next_attempt_) return begin_attempt(now);
+  lower_deadline(next_attempt_);
+}
+
+void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
+  ++counters_.failed_attempts;
+  const Duration delay = backoff_.next();
+  if (state_ == PeerState::up && count_ready() > 0) {
+    extra_not_before_ = now + delay;
+    return lower_deadline(extra_not_before_);
+  }
+  if (count_opening() > 0) return;
+  next_attempt_ = std::max(now + delay, earliest_attempt(now));
+  if (settings_.max_attempts > 0 && backoff_.failures() >= settings_.max_attempts) next_attempt_ = never;
+  report_away(now, error);
+  set_state(now, next_attempt_ == never ? PeerState::given_up : PeerState::away);
+  fail_queue();
+  lower_deadline(next_attempt_);
+}
+
+void PeerEngine::expire_connections(TimePoint now) {
+  std::vector<std::pair<ConnectionId, std::error_code>> expired;
+  for (const auto& connection : connections_) {
+    if (now >= connection->step_deadline) {
+      const bool is_handshake = connection->state == Connection::State::handshaking;
+      const bool is_leaving = connection->state == Connection::State::leaving;
+      expired.emplace_back(connection->id, is_leaving     ? Errc::draining
+                                           : is_handshake ? Errc::handshake_silent
+                                                          : Errc::connect_timeout);
+    } else if (!connection->in_flight.empty() &&
+               now >= connection->in_flight.front().accepted + settings_.request_timeout) {
+      expired.emplace_back(connection->id, Errc::request_timeout);
+      ++counters_.timeouts;
+      report_incident(now, connection->in_flight.front().word +
+                               " was not answered within request-timeout; its connection is closed");
+    }
+  }
+  for (const auto& [id, error] : expired)
+    end_connection(now, id, error);
+}
+
+void PeerEngine::close_surplus(TimePoint now) {
+  for (std::size_t surplus = count_ready(); surplus > settings_.min_connections; --surplus) {
+    const auto at = std::ranges::find_if(connections_.rbegin(), connections_.rend(), [&](const auto& connection) {
+      return connection->is_idle() && now >= connection->idle_since + settings_.idle_timeout;
+    });
+    if (at == connections_.rend()) return;
+    end_connection(now, (*at)->id, Errc::idle);
+  }
+}
+
+// Says `exit` on a connection that has nothing in flight. The daemon's own server is not told: it would be asking
+// itself, and the answer to that has always been `self_reply`.
+void PeerEngine::leave(TimePoint now, Connection& connection) {
+  connection.state = Connection::State::leaving;
+  if (settings_.peer_id == settings_.own_id) {
+    effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": self_reply");
+    connection.step_deadline = now;
+  } else {
+    effects_.write_line(connection.id, "exit");
+    connection.step_deadline = std::min(now + settings_.exit_timeout, drain_until_);
+  }
+  lower_deadline(connection.step_deadline);
+}
+
+void PeerEngine::finish_drain() {
+  if (state_ != PeerState::draining || drain_until_ == never || !connections_.empty()) return;
+  state_ = PeerState::stopped;
+  drain_until_ = never;
+  effects_.status_changed();
+  effects_.drained();
+}
+
+}  // namespace lonc::core

@@ -1,0 +1,56 @@
+#include <lonc/core/text.hpp>
+
+#include <lonc/core/session_cipher.hpp>
+
+namespace lonc::core {
+
+namespace {
+
+constexpr std::size_t longest_command_word = 15;
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+// Not isalnum(): the locale has no say in what is written.
+constexpr bool is_word_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+void append_escaped(char c, std::string& out) {
+  const auto code = static_cast<unsigned char>(c);
+  if (c == '<') {
+    out += "&lt;";
+  } else if (c == '>') {
+    out += "&gt;";
+  } else if (c == '&') {
+    out += "&amp;";
+  } else if (code < 0x20 || code > 0x7e) {
+    out += "\\x";
+    out += hex_digits[code >> 4];
+    out += hex_digits[code & 15];
+  } else {
+    out += c;
+  }
+}
+
+}  // namespace
+
+std::string command_word(std::string_view request) {
+  if (is_encrypted_request(request)) request.remove_prefix(encrypt_prefix.size());
+  request = request.substr(0, request.find(':'));
+  std::string word{request.substr(0, longest_command_word)};
+  for (char& c : word) {
+    if (!is_word_byte(c)) c = '?';
+  }
+  return word;
+}
+
+std::string escape_outside_text(std::string_view text, std::size_t limit) {
+  const bool is_cut = text.size() > limit;
+  if (is_cut) text = text.substr(0, limit);
+  std::string escaped;
+  escaped.reserve(text.size() + 3);
+  for (const char c : text) append_escaped(c, escaped);
+  if (is_cut) escaped += "...";
+  return escaped;
+}
+
+}  // namespace lonc::core

@@ -1,0 +1,171 @@
+#include <lonc/net/line_socket.hpp>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <lonc/core/error.hpp>
+
+namespace lonc::net {
+
+namespace {
+
+constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+LineSocket::LineSocket(Strand strand, UniqueFd fd, std::size_t line_limit)
+    : strand_(std::move(strand)), fd_(fd.release()), line_limit_(line_limit), framer_(line_limit) {}
+
+std::optional<LineSocket::ReadResult> LineSocket::next_buffered() {
+  std::string_view line;
+  switch (framer_.next(line)) {
+    case core::LineFramer::Result::line:
+      return ReadResult{Read::line, line};
+    case core::LineFramer::Result::too_long:
+      return ReadResult{Read::too_long};
+    case core::LineFramer::Result::need_more:
+      break;
+  }
+  return std::nullopt;
+}
+
+LineSocket::ReadResult LineSocket::try_read_line() {
+  while (true) {
+    if (const auto found = next_buffered()) return *found;
+    if (fd_ < 0) return {Read::failed, {}, std::make_error_code(std::errc::operation_canceled)};
+    const auto room = framer_.prepare();
+    const ssize_t received = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
+    if (received > 0) {
+      framer_.commit(static_cast<std::size_t>(received));
+    } else if (received == 0) {
+      return {Read::end};
+    } else if (would_block(errno)) {
+      return {Read::would_block};
+    } else if (errno != EINTR) {
+      return {Read::failed, {}, last_error()};
+    }
+  }
+}
+
+Task<LineSocket::ReadResult> LineSocket::read_line() {
+  while (true) {
+    const ReadResult read = try_read_line();
+    if (read.kind != Read::would_block) co_return read;
+    if (const auto error = co_await wait_readable()) co_return ReadResult{Read::failed, {}, error};
+  }
+}
+
+std::error_code LineSocket::send_line(std::string_view line) {
+  if (has_unsent()) {
+    queue_line(line);
+    return flush();
+  }
+  char newline = '\n';
+  // sendmsg does not write to what it sends; iovec only has no const.
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(line.data()), line.size()}, iovec{&newline, 1}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0 && !would_block(errno)) return last_error();
+  const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+  if (done <= line.size()) queue_line(line.substr(done));
+  return {};
+}
+
+void LineSocket::queue_line(std::string_view line) {
+  unsent_.append(line);
+  unsent_.push_back('\n');
+}
+
+std::error_code LineSocket::flush() {
+  while (has_unsent()) {
+    const ssize_t sent =
+        ::send(fd_, unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      sent_ += static_cast<std::size_t>(sent);
+    } else if (would_block(errno)) {
+      // What was sent must not pile up at the front of what is still being added to.
+      if (sent_ >= kept_unsent && sent_ >= unsent_.size() / 2) {
+        unsent_.erase(0, sent_);
+        sent_ = 0;
+      }
+      return {};
+    } else if (errno != EINTR) {
+      return last_error();
+    }
+  }
+  if (unsent_.capacity() > kept_unsent) {
+    std::string().swap(unsent_);
+  } else {
+    unsent_.clear();
+  }
+  sent_ = 0;
+  return {};
+}
+
+std::error_code LineSocket::check_quiet() const {
+  if (framer_.has_bytes() || framer_.is_discarding()) return core::Errc::out_of_turn;
+  char byte = 0;
+  ssize_t seen = 0;
+  do {
+    seen = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  } while (seen < 0 && errno == EINTR);
+  if (seen > 0) return core::Errc::out_of_turn;
+  if (seen == 0) return core::Errc::connection_closed;
+  return would_block(errno) ? std::error_code() : last_error();
+}
+
+void LineSocket::set_line_limit(std::size_t bytes) {
+  line_limit_ = bytes;
+  framer_.set_limit(bytes);
+}
+
+void LineSocket::close() {
+  if (fd_ < 0) return;
+  if (watched_) {
+    boost::system::error_code ignored;
+    watched_->close(ignored);
+  } else {
+    ::close(fd_);
+  }
+  fd_ = -1;
+}
+
+std::error_code LineSocket::watch() {
+  if (fd_ < 0) return std::make_error_code(std::errc::operation_canceled);
+  if (watched_) return {};
+  watched_.emplace(strand_);
+  boost::system::error_code error;
+  watched_->assign(fd_, error);
+  if (error) watched_.reset();
+  return error;
+}
+
+Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait_type what) {
+  release_idle_buffers();
+  if (const auto error = watch()) co_return error;
+  boost::system::error_code error;
+  co_await watched_->async_wait(what, boost::asio::redirect_error(use_awaitable, error));
+  co_return error;
+}
+
+// A client or a connection may be idle for hours.
+void LineSocket::release_idle_buffers() {
+  if (!framer_.has_bytes() && !framer_.is_discarding()) framer_ = core::LineFramer(line_limit_);
+}
+
+}  // namespace lonc::net

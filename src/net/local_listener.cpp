@@ -1,0 +1,133 @@
+#include <lonc/net/local_listener.hpp>
+
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+namespace lonc::net {
+
+namespace {
+
+constexpr int batch_size = 64;                     // then others on the loop have their turn
+constexpr std::chrono::milliseconds pause_time{50};  // after a failure that accepting again would only repeat
+constexpr std::chrono::minutes report_interval{1};
+constexpr int most_waiting = 65'536;               // no kernel holds so many; ends the loop whatever happens
+
+bool is_passing(const std::error_code& error) {
+  return error.value() == ECONNABORTED || error.value() == EINTR || error.value() == EPROTO;
+}
+
+bool is_out_of_descriptors(const std::error_code& error) {
+  return error.value() == EMFILE || error.value() == ENFILE;
+}
+
+}  // namespace
+
+// Reading first matters: a client that finds us closed while it writes gets SIGPIPE.
+void refuse_client(UniqueFd fd) {
+  constexpr std::string_view answer = "con_lost\n";
+  std::array<char, 4096> line{};
+  while (::recv(fd.get(), line.data(), line.size(), MSG_DONTWAIT) == static_cast<ssize_t>(line.size())) {
+  }
+  [[maybe_unused]] const ssize_t sent =
+      ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+LocalListener::LocalListener(Strand strand, const std::string& path, unsigned mode, const std::string& group,
+                             ClientLimit& limit)
+    : strand_(std::move(strand)), socket_(path, mode, group), limit_(limit), pause_(strand_) {}
+
+Task<void> LocalListener::run(Handler& handler) {
+  const auto self = shared_from_this();
+  if (socket_.fd() < 0) co_return;
+  handler_ = &handler;
+  watched_.emplace(strand_, socket_.fd());
+  boost::system::error_code error;
+  while (handler_ != nullptr) {
+    const Batch batch = accept_batch();
+    if (handler_ == nullptr) co_return;
+    if (batch == Batch::more) {
+      co_await boost::asio::post(strand_, use_awaitable);
+      continue;
+    }
+    if (batch == Batch::drained) {
+      co_await watched_->async_wait(boost::asio::posix::descriptor_base::wait_read,
+                                    boost::asio::redirect_error(use_awaitable, error));
+      if (!error || handler_ == nullptr) continue;
+      report(error);
+    }
+    pause_.expires_after(pause_time);
+    co_await pause_.async_wait(boost::asio::redirect_error(use_awaitable, error));
+  }
+}
+
+LocalListener::Batch LocalListener::accept_batch() {
+  std::error_code error;
+  for (int i = 0; i != batch_size && handler_ != nullptr; ++i) {
+    if (accept_one(error)) continue;
+    if (error.value() == EAGAIN || error.value() == EWOULDBLOCK) return Batch::drained;
+    report(error);
+    return Batch::blocked;
+  }
+  return Batch::more;
+}
+
+// False with `error` when it makes no sense to try again at once.
+bool LocalListener::accept_one(std::error_code& error) {
+  UniqueFd fd = socket_.accept(error);
+  if (is_out_of_descriptors(error)) return refuse_one(error);
+  if (!fd) return is_passing(error);
+  auto slot = limit_.admit();
+  if (slot && handler_ != nullptr) {
+    handler_->client_connected(std::move(fd), std::move(*slot));
+  } else {
+    refuse_client(std::move(fd));
+  }
+  return true;
+}
+
+// The system says that it is out of descriptors before it looks whether anybody is there.
+bool LocalListener::refuse_one(std::error_code& error) {
+  const std::error_code why = error;
+  const bool was_there = limit_.spare().lend([&] {
+    UniqueFd fd = socket_.accept(error);
+    if (!fd) return false;
+    refuse_client(std::move(fd));
+    return true;
+  });
+  if (was_there) report(why);
+  return was_there;
+}
+
+void LocalListener::report(std::error_code error) {
+  const auto now = std::chrono::steady_clock::now();
+  if (handler_ == nullptr || (reported_ && now - *reported_ < report_interval)) return;
+  reported_ = now;
+  handler_->accept_failed(error);
+}
+
+void LocalListener::stop() {
+  if (socket_.fd() < 0) return;
+  socket_.remove();
+  socket_.refuse_more();
+  std::error_code error;
+  for (int i = 0; i != most_waiting && socket_.fd() >= 0 && accept_one(error); ++i) {
+  }
+  close();
+}
+
+void LocalListener::close() {
+  handler_ = nullptr;
+  socket_.remove();
+  if (watched_ && watched_->is_open()) watched_->release();
+  socket_.close();
+  pause_.cancel();
+}
+
+}  // namespace lonc::net

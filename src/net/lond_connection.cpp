@@ -1,0 +1,181 @@
+#include <lonc/net/lond_connection.hpp>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
+
+#include <cerrno>
+#include <utility>
+
+#include <lonc/core/error.hpp>
+#include <lonc/net/tcp_socket.hpp>
+
+namespace lonc::net {
+
+namespace {
+
+constexpr unsigned lines_per_turn = 64;  // then others on the loop have their turn
+
+// What keep-alive and TCP_USER_TIMEOUT make of a connection whose path is gone: the time-out, or the last thing that a
+// router said about it.
+std::error_code end_of_path(const std::error_code& error) {
+  if (error == std::errc::timed_out || error == std::errc::host_unreachable ||
+      error == std::errc::network_unreachable)
+    return core::Errc::path_silent;
+  return error;
+}
+
+// The reader finds out by itself, after what lond may have said before it closed.
+bool is_closed_by_peer(const std::error_code& error) {
+  return error == std::errc::broken_pipe || error == std::errc::connection_reset;
+}
+
+}  // namespace
+
+LondConnection::LondConnection(Strand strand, core::ConnectionId id, std::shared_ptr<PeerAddress> address,
+                               ConnectGate& gate, const Options& options, Handler& handler)
+    : strand_(std::move(strand)),
+      id_(id),
+      address_(std::move(address)),
+      gate_(gate),
+      options_(options),
+      handler_(&handler),
+      wake_(strand_) {}
+
+Task<void> LondConnection::run() {
+  using boost::asio::experimental::awaitable_operators::operator&&;
+  const auto self = shared_from_this();
+  // Whoever began this must have returned before the first event.
+  co_await boost::asio::post(strand_, use_awaitable);
+  co_await wait_for_turn();
+  if (!is_closed()) handler_->connection_started(id_);
+  if (is_closed()) co_return;
+  const std::error_code error = co_await connect();
+  if (is_closed()) co_return;
+  if (error) {
+    Handler& handler = *handler_;
+    close();
+    handler.connection_failed(id_, error);
+    co_return;
+  }
+  set_connection_options(socket_->fd(), options_.keep_alive);
+  handler_->connection_up(id_);
+  co_await (guard(read_lines()) && guard(write_lines()));
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+Task<void> LondConnection::wait_for_turn() {
+  if (is_closed()) co_return;
+  ticket_ = gate_.request(strand_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake_.notify();
+  });
+  while (!is_closed() && !ticket_.is_granted())
+    co_await wake_.wait();
+}
+
+Task<std::error_code> LondConnection::connect() {
+  const PeerAddress::Query query(address_, options_.resolve_timeout, wake_);
+  while (!is_closed() && !query.is_done())
+    co_await wake_.wait();
+  std::error_code error = core::Errc::name_not_found;
+  for (const auto& endpoint : query.endpoints()) {
+    if (is_closed()) break;
+    handler_->connection_trying(endpoint);
+    error = co_await connect_to(endpoint);
+    if (!error) break;
+  }
+  co_return error;
+}
+
+Task<std::error_code> LondConnection::connect_to(const PeerAddress::Endpoint& endpoint) {
+  std::error_code error;
+  UniqueFd fd = begin_connect(endpoint, error);
+  if (error) co_return error;
+  socket_ = std::make_unique<LineSocket>(strand_, std::move(fd), options_.line_limit);
+  error = co_await socket_->wait_writable();
+  if (!error) error = connect_result(socket_->fd());
+  if (error) socket_->close();
+  co_return error;
+}
+
+// If one of the two loops threw and the other went on, its end would never be seen.
+Task<void> LondConnection::guard(Task<void> loop) {
+  try {
+    co_await std::move(loop);
+  } catch (...) {
+    if (!failure_) failure_ = std::current_exception();
+    close();
+  }
+}
+
+Task<void> LondConnection::read_lines() {
+  unsigned lines = 0;
+  while (!is_closed()) {
+    const LineSocket::ReadResult read = socket_->try_read_line();
+    switch (read.kind) {
+      case LineSocket::Read::line:
+        handler_->line_received(id_, read.text, socket_->has_bytes());
+        if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
+        break;
+      case LineSocket::Read::would_block:
+        lines = 0;
+        if (const auto error = co_await socket_->wait_readable()) ended(error);
+        break;
+      case LineSocket::Read::too_long:
+        ended(core::Errc::reply_too_long);
+        break;
+      case LineSocket::Read::end:
+        ended(core::Errc::connection_closed);
+        break;
+      case LineSocket::Read::failed:
+        ended(end_of_path(read.error));
+        break;
+    }
+  }
+}
+
+// Whatever was written during one turn of the loop goes out in one call.
+Task<void> LondConnection::write_lines() {
+  while (!is_closed()) {
+    if (!socket_->has_unsent()) {
+      if (!wake_.take()) co_await wake_.wait();
+      continue;
+    }
+    if (const auto error = socket_->flush()) {
+      if (is_closed_by_peer(error)) co_return;
+      co_return ended(end_of_path(error));
+    }
+    if (!socket_->has_unsent()) continue;
+    if (const auto error = co_await socket_->wait_writable()) co_return ended(error);
+  }
+}
+
+void LondConnection::ended(std::error_code error) {
+  if (is_closed()) return;
+  Handler& handler = *handler_;
+  close();
+  handler.connection_closed(id_, error);
+}
+
+void LondConnection::write_line(std::string_view line) {
+  if (is_closed() || !socket_) return;
+  socket_->queue_line(line);
+  wake_.notify();
+}
+
+void LondConnection::set_line_limit(std::size_t bytes) {
+  ticket_.release();
+  if (socket_) socket_->set_line_limit(bytes);
+}
+
+std::error_code LondConnection::check_quiet() const {
+  return socket_ ? end_of_path(socket_->check_quiet()) : core::Errc::connection_closed;
+}
+
+void LondConnection::close() {
+  handler_ = nullptr;
+  ticket_.release();
+  if (socket_) socket_->close();
+  wake_.notify();
+}
+
+}  // namespace lonc::net

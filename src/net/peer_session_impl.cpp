@@ -1,0 +1,313 @@
+#include "peer_session_impl.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <lonc/core/error.hpp>
+#include <lonc/core/handshake.hpp>
+#include <lonc/net/log_sink.hpp>
+
+namespace lonc::net {
+
+namespace {
+
+constexpr std::chrono::seconds refused_client_time{5};
+
+core::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+core::ClientId next_client_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return core::ClientId{last.fetch_add(1) + 1};
+}
+
+}  // namespace
+
+PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const PeerServices& services,
+                        std::uint64_t seed, FailedHandler failed)
+    : strand_(boost::asio::make_strand(io)),
+      config_(std::move(config)),
+      peer_id_(config_.engine.peer_id),
+      services_(services),
+      failed_(std::move(failed)),
+      engine_(config_.engine, seed, *this),
+      listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode,
+                                                config_.socket_group, services_.client_limit)),
+      address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
+      timer_(strand_),
+      drain_timer_(strand_),
+      state_since_(std::chrono::system_clock::now()),
+      text_since_(state_since_) {
+  refresh_status();
+}
+
+PeerSession::Impl::~Impl() { release(); }
+
+// The one place where an exception of this session ends. Nothing of it may reach the neighbours.
+template <typename Action>
+void PeerSession::Impl::guarded(Action action) {
+  if (has_ended_) return;
+  try {
+    action();
+    if (std::exchange(is_status_old_, false)) refresh_status();
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+template <typename Coroutine>
+void PeerSession::Impl::spawn(Coroutine task) {
+  boost::asio::co_spawn(strand_, std::move(task), [weak = weak_from_this()](std::exception_ptr failure) {
+    const auto self = weak.lock();
+    if (failure && self) self->fail(failure);
+  });
+}
+
+void PeerSession::Impl::start() {
+  guarded([this] {
+    engine_.start(now());
+    spawn([this, listener = listener_] { return listener->run(*this); });
+  });
+}
+
+void PeerSession::Impl::reconnect() {
+  guarded([this] { engine_.reconnect(now()); });
+}
+
+// What names the peer and its socket is fixed for the life of a session.
+void PeerSession::Impl::apply(PeerConfig config) {
+  guarded([&] {
+    config_.engine = config.engine;
+    config_.resolve_timeout = config.resolve_timeout;
+    config_.keep_alive = config.keep_alive;
+    engine_.apply(now(), std::move(config.engine));
+  });
+}
+
+// --- clients
+
+void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
+  guarded([&] {
+    const auto id = next_client_id();
+    const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout,
+                                       refused_client_time};
+    ClientSession::Handler& handler = *this;
+    auto client = std::make_shared<ClientSession>(strand_, id, std::move(fd), std::move(slot), limits, handler);
+    clients_.emplace(id, client);
+    spawn([client = std::move(client)] { return client->run(); });
+  });
+}
+
+void PeerSession::Impl::accept_failed(std::error_code error) {
+  guarded([&] {
+    log(core::Severity::warning, "Clients can not be accepted: " + error.message() +
+                                     "; raise the limit on open files or lower max-clients");
+  });
+}
+
+void PeerSession::Impl::client_line(core::ClientId client, std::string_view line) {
+  guarded([&] { engine_.client_line(now(), client, line); });
+}
+
+void PeerSession::Impl::client_line_too_long(core::ClientId client) {
+  guarded([&] { engine_.client_line_too_long(now(), client); });
+}
+
+void PeerSession::Impl::client_answered(core::ClientId) { check_drained(); }
+
+void PeerSession::Impl::client_gone(core::ClientId client) {
+  clients_.erase(client);
+  check_drained();
+}
+
+void PeerSession::Impl::reply(core::ClientId client, std::string_view line) {
+  const auto found = clients_.find(client);
+  if (found != clients_.end()) found->second->reply(line);
+}
+
+void PeerSession::Impl::close_client(core::ClientId client) {
+  const auto found = clients_.find(client);
+  if (found == clients_.end()) return;
+  found->second->close();
+  clients_.erase(found);
+}
+
+// --- connections
+
+LondConnection* PeerSession::Impl::find(core::ConnectionId id) {
+  const auto found = std::ranges::find(connections_, id, [](const auto& connection) { return connection->id(); });
+  return found == connections_.end() ? nullptr : found->get();
+}
+
+std::shared_ptr<LondConnection> PeerSession::Impl::take(core::ConnectionId id) {
+  const auto found = std::ranges::find(connections_, id, [](const auto& connection) { return connection->id(); });
+  if (found == connections_.end()) return nullptr;
+  auto connection = std::move(*found);
+  connections_.erase(found);
+  return connection;
+}
+
+void PeerSession::Impl::open_connection(core::ConnectionId id) {
+  const LondConnection::Options options{core::Handshake::line_limit, config_.resolve_timeout, config_.keep_alive};
+  LondConnection::Handler& handler = *this;
+  auto connection = std::make_shared<LondConnection>(strand_, id, address_, services_.gate, options, handler);
+  connections_.push_back(connection);
+  spawn([connection = std::move(connection)] { return connection->run(); });
+}
+
+void PeerSession::Impl::write_line(core::ConnectionId id, std::string_view line) {
+  if (auto* const connection = find(id)) connection->write_line(line);
+}
+
+void PeerSession::Impl::set_line_limit(core::ConnectionId id, std::size_t bytes) {
+  if (auto* const connection = find(id)) connection->set_line_limit(bytes);
+}
+
+std::error_code PeerSession::Impl::check_quiet(core::ConnectionId id) {
+  const auto* const connection = find(id);
+  return connection != nullptr ? connection->check_quiet() : core::Errc::connection_closed;
+}
+
+void PeerSession::Impl::close_connection(core::ConnectionId id) {
+  if (const auto connection = take(id)) connection->close();
+}
+
+void PeerSession::Impl::connection_started(core::ConnectionId id) {
+  guarded([&] { engine_.connection_started(now(), id); });
+}
+
+void PeerSession::Impl::connection_trying(const PeerAddress::Endpoint& endpoint) {
+  guarded([&] {
+    const std::string address = endpoint.address().to_string();
+    address_text_ = (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+  });
+}
+
+void PeerSession::Impl::connection_up(core::ConnectionId id) {
+  guarded([&] { engine_.connection_up(now(), id); });
+}
+
+void PeerSession::Impl::connection_failed(core::ConnectionId id, std::error_code error) {
+  take(id);
+  guarded([&] { engine_.connection_failed(now(), id, error); });
+}
+
+void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, bool more) {
+  guarded([&] { engine_.line_received(now(), id, line, more); });
+}
+
+void PeerSession::Impl::connection_closed(core::ConnectionId id, std::error_code error) {
+  take(id);
+  guarded([&] { engine_.connection_closed(now(), id, error); });
+}
+
+// --- the clock
+
+// The common path moves the deadline only to later times: the timer then fires early once and is set anew.
+void PeerSession::Impl::set_deadline(core::TimePoint deadline) {
+  deadline_ = deadline;
+  if (deadline_ < armed_until_) arm_timer();
+}
+
+void PeerSession::Impl::arm_timer() {
+  armed_until_ = deadline_;
+  timer_.expires_at(armed_until_);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->timer_fired();
+  });
+}
+
+void PeerSession::Impl::timer_fired() {
+  armed_until_ = core::never;
+  if (has_ended_) return;
+  guarded([this] {
+    const auto time = now();
+    if (time < deadline_) {
+      if (deadline_ != core::never) arm_timer();
+      return;
+    }
+    deadline_ = core::never;
+    engine_.deadline(time);
+  });
+}
+
+// --- the end
+
+void PeerSession::Impl::stop_listening(std::function<void()> done) {
+  guarded([this] {
+    engine_.drain(now(), core::never);
+    listener_->stop();
+  });
+  call(std::move(done));
+}
+
+void PeerSession::Impl::drain(core::TimePoint until, std::function<void()> done) {
+  if (has_ended_) return call(std::move(done));
+  drain_done_ = std::move(done);
+  guarded([&] {
+    engine_.drain(now(), until);
+    listener_->stop();
+    drain_timer_.expires_at(until);
+    drain_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (!error && self) self->drain_time_is_over();
+    });
+    check_drained();
+  });
+}
+
+void PeerSession::Impl::drained() {
+  is_drained_ = true;
+  check_drained();
+}
+
+// Looks in a later turn, so that a client that has just been answered can say what it had sent already.
+void PeerSession::Impl::check_drained() {
+  if (!drain_done_ || !is_drained_ || std::exchange(is_check_posted_, true)) return;
+  boost::asio::post(strand_, [self = shared_from_this()] {
+    self->is_check_posted_ = false;
+    const bool is_busy = std::ranges::any_of(self->clients_, [](const auto& c) { return c.second->is_busy(); });
+    if (!is_busy) self->finish_drain();
+  });
+}
+
+void PeerSession::Impl::drain_time_is_over() {
+  if (!is_drained_) guarded([this] { engine_.deadline(now()); });
+  finish_drain();
+}
+
+void PeerSession::Impl::finish_drain() {
+  release();
+  if (auto done = std::exchange(drain_done_, nullptr)) call(std::move(done));
+}
+
+void PeerSession::Impl::fail(std::exception_ptr failure) {
+  if (has_ended_) return;
+  release();
+  call([this, failure] {
+    if (const auto failed = std::exchange(failed_, nullptr)) failed(failure);
+  });
+  if (auto done = std::exchange(drain_done_, nullptr)) call(std::move(done));
+}
+
+void PeerSession::Impl::call(std::function<void()> callback) {
+  boost::asio::post(strand_, [self = shared_from_this(), callback = std::move(callback)] {
+    if (!self->is_abandoned_ && callback) callback();
+  });
+}
+
+void PeerSession::Impl::release() {
+  if (std::exchange(has_ended_, true)) return;
+  listener_->close();
+  timer_.cancel();
+  drain_timer_.cancel();
+  for (const auto& [id, client] : std::exchange(clients_, {}))
+    client->close();
+  for (const auto& connection : std::exchange(connections_, {}))
+    connection->close();
+}
+
+}  // namespace lonc::net

@@ -1,0 +1,136 @@
+// The inside of PeerSession: does for one core::PeerEngine what it asks for. Everything runs on the strand.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <vector>
+
+#include <lonc/core/effects.hpp>
+#include <lonc/core/peer_engine.hpp>
+#include <lonc/net/client_session.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/local_listener.hpp>
+#include <lonc/net/lond_connection.hpp>
+#include <lonc/net/peer_address.hpp>
+#include <lonc/net/peer_session.hpp>
+
+namespace lonc::net {
+
+class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession::Impl>,
+                                private core::Effects,
+                                private LocalListener::Handler,
+                                private ClientSession::Handler,
+                                private LondConnection::Handler {
+ public:
+  Impl(boost::asio::io_context& io, PeerConfig config, const PeerServices& services, std::uint64_t seed,
+       FailedHandler failed);
+  ~Impl() override;
+
+  // Any thread.
+  const Strand& strand() const { return strand_; }
+  const std::string& peer_id() const { return peer_id_; }
+  void abandon() { is_abandoned_ = true; }  // no callback is called from now on
+  bool is_abandoned() const { return is_abandoned_; }
+
+  // On the strand, and not from within each other.
+  void start();
+  void reconnect();
+  void apply(PeerConfig config);
+  void stop_listening(std::function<void()> done);
+  void drain(core::TimePoint until, std::function<void()> done);
+  PeerReport report() const;
+  // Closes everything, tells nobody.
+  void release();
+
+ private:
+  using WallTime = PeerReport::WallTime;
+
+  // core::Effects
+  void reply(core::ClientId client, std::string_view line) override;
+  void close_client(core::ClientId client) override;
+  void open_connection(core::ConnectionId connection) override;
+  void write_line(core::ConnectionId connection, std::string_view line) override;
+  void set_line_limit(core::ConnectionId connection, std::size_t bytes) override;
+  std::error_code check_quiet(core::ConnectionId connection) override;
+  void close_connection(core::ConnectionId connection) override;
+  void set_deadline(core::TimePoint deadline) override;
+  void log(core::Severity severity, std::string_view message) override;
+  void status_changed() override { is_status_old_ = true; }
+  void drained() override;
+
+  // LocalListener::Handler
+  void client_connected(UniqueFd fd, ClientLimit::Slot slot) override;
+  void accept_failed(std::error_code error) override;
+
+  // ClientSession::Handler
+  void client_line(core::ClientId client, std::string_view line) override;
+  void client_line_too_long(core::ClientId client) override;
+  void client_answered(core::ClientId client) override;
+  void client_gone(core::ClientId client) override;
+
+  // LondConnection::Handler
+  void connection_started(core::ConnectionId connection) override;
+  void connection_trying(const PeerAddress::Endpoint& endpoint) override;
+  void connection_up(core::ConnectionId connection) override;
+  void connection_failed(core::ConnectionId connection, std::error_code error) override;
+  void line_received(core::ConnectionId connection, std::string_view line, bool more) override;
+  void connection_closed(core::ConnectionId connection, std::error_code error) override;
+
+  template <typename Action>
+  void guarded(Action action);
+  template <typename Coroutine>
+  void spawn(Coroutine task);
+  void refresh_status();
+  LondConnection* find(core::ConnectionId id);
+  std::shared_ptr<LondConnection> take(core::ConnectionId id);
+  void arm_timer();
+  void timer_fired();
+  void check_drained();
+  void drain_time_is_over();
+  void finish_drain();
+  void fail(std::exception_ptr failure);
+  void call(std::function<void()> callback);
+
+  Strand strand_;
+  PeerConfig config_;
+  const std::string peer_id_;
+  PeerServices services_;
+  FailedHandler failed_;
+  std::atomic<bool> is_abandoned_{false};
+  bool has_ended_ = false;  // released: nothing is open and the engine is told nothing more
+
+  core::PeerEngine engine_;
+  std::shared_ptr<LocalListener> listener_;
+  std::shared_ptr<PeerAddress> address_;
+  std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
+  std::vector<std::shared_ptr<LondConnection>> connections_;
+
+  Timer timer_;
+  core::TimePoint deadline_ = core::never;     // of the engine
+  core::TimePoint armed_until_ = core::never;  // when timer_ will fire; it may be earlier than the deadline
+
+  std::function<void()> drain_done_;
+  Timer drain_timer_;
+  bool is_drained_ = false;        // the engine said so
+  bool is_check_posted_ = false;
+
+  // For report and log.
+  bool is_status_old_ = false;
+  core::PeerState state_ = core::PeerState::starting;
+  WallTime state_since_;
+  std::string text_;
+  WallTime text_since_;
+  std::string address_text_;
+  std::string last_log_;
+  WallTime last_log_at_{};
+};
+
+}  // namespace lonc::net

@@ -1,0 +1,244 @@
+#include "process_help.hpp"
+#include "support/catch.hpp"
+#include "support/temp_dir.hpp"
+
+#include <lonc/app/log.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <regex>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+using lonc::app::Log;
+using lonc::app::LogOptions;
+using lonc::app::LogTarget;
+using lonc::core::Severity;
+using lonc::net::LogContext;
+using namespace lonc::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const LogContext parent{"PARENT", "Running", std::chrono::system_clock::from_time_t(1015559700)};
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream{text};
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+// What stands after "[STATUS]: ".
+std::vector<std::string> messages_of(const std::string& text) {
+  std::vector<std::string> messages;
+  for (const std::string& line : lines_of(text)) {
+    const auto end = line.find("]: ");
+    messages.push_back(end == std::string::npos ? "? " + line : line.substr(end + 3));
+  }
+  return messages;
+}
+
+using Messages = std::vector<std::string>;
+
+// A log path that holds up its writer until somebody reads.
+struct StuckDisk {
+  explicit StuckDisk(const TempDir& dir) : path(dir / "lonc.log") { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
+
+  // Takes all lines up to the one that holds `last`.
+  std::string read_until(const std::string& last) const {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+    std::string text;
+    wait_until([&] {
+      char buffer[65536];
+      const ssize_t count = ::read(fd, buffer, sizeof buffer);
+      if (count > 0) text.append(buffer, static_cast<std::size_t>(count));
+      const auto at = text.find(last);
+      return at != std::string::npos && text.find('\n', at) != std::string::npos;
+    });
+    ::close(fd);
+    return text;
+  }
+
+  std::string path;
+};
+
+}  // namespace
+
+TEST_CASE("lines of all threads are written whole and in the order of each") {
+  const TempDir dir;
+  {
+    Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 8192}};
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&log, thread] {
+        for (int i = 0; i < 500; ++i) {
+          log.write(Severity::notice, parent, std::to_string(thread) + ":" + std::to_string(i));
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(log.flush(20s));
+    CHECK(log.dropped_lines() == 0);
+  }
+  const auto messages = messages_of(read_file(dir / "lonc.log"));
+  CHECK(messages.size() == 2000);
+  for (int thread = 0; thread < 4; ++thread) {
+    Messages own;
+    Messages expected;
+    for (int i = 0; i < 500; ++i) expected.push_back(std::to_string(thread) + ":" + std::to_string(i));
+    std::copy_if(messages.begin(), messages.end(), std::back_inserter(own),
+                 [&](const std::string& message) { return message[0] == static_cast<char>('0' + thread); });
+    CHECK(own == expected);
+  }
+}
+
+TEST_CASE("a line tells time, pid, sender and what it was doing") {
+  const TempDir dir;
+  {
+    Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 100}};
+    log.write(Severity::warning, {"msul1", "Away", parent.status_since}, "gone");
+  }
+  const std::string time = "[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\\d \\d\\d:\\d\\d:\\d\\d \\d{4}";
+  const std::regex shape{time + " \\(" + std::to_string(::getpid()) + "\\) \\[msul1\\] \\[" + time +
+                         ": Away\\]: WARNING: gone\n"};
+  CHECK(std::regex_match(read_file(dir / "lonc.log"), shape));
+}
+
+TEST_CASE("the level can be changed while lines are written") {
+  const TempDir dir;
+  Log log{{dir / "lonc.log", LogTarget::file, Severity::warning, 100}};
+  log.write(Severity::info, parent, "left out");
+  log.write(Severity::warning, parent, "first");
+  log.set_level(Severity::debug);
+  CHECK(log.level() == Severity::debug);
+  log.write(Severity::debug, parent, "second");
+  log.set_level(Severity::critical);
+  log.write(Severity::warning, parent, "left out");
+  REQUIRE(log.close(20s));
+  CHECK(messages_of(read_file(dir / "lonc.log")) == Messages{"WARNING: first", "second"});
+}
+
+TEST_CASE("lines after the end are ignored") {
+  const TempDir dir;
+  Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 100}};
+  log.write(Severity::notice, parent, "first");
+  REQUIRE(log.close(20s));
+  log.write(Severity::notice, parent, "late");
+  CHECK(log.flush(20s));
+  CHECK(log.close(20s));
+  CHECK(messages_of(read_file(dir / "lonc.log")) == Messages{"first"});
+}
+
+TEST_CASE("a disk that fails costs lines, which are counted once it works again") {
+  const TempDir dir;
+  const StandardErrorTo redirected{dir / "stderr"};
+  Log log{{dir / "logs/lonc.log", LogTarget::file, Severity::notice, 100}};
+  for (int i = 0; i < 3; ++i) log.write(Severity::notice, parent, "lost");
+  REQUIRE(log.flush(20s));
+  std::filesystem::create_directory(dir / "logs");
+  std::filesystem::create_symlink("/dev/full", dir / "logs/lonc.log");
+  for (int i = 0; i < 2; ++i) log.write(Severity::notice, parent, "lost, too");
+  REQUIRE(log.flush(20s));
+  std::filesystem::remove(dir / "logs/lonc.log");
+  log.write(Severity::notice, parent, "kept");
+  log.write(Severity::notice, parent, "and again");
+  REQUIRE(log.close(20s));
+
+  const auto messages = messages_of(read_file(dir / "logs/lonc.log"));
+  REQUIRE(messages.size() == 3);
+  const std::regex note{"WARNING: 5 log lines were lost since \\w{3} \\w{3} [ \\d]\\d [\\d:]{8} \\d{4}: " +
+                        (dir / "logs/lonc.log") + ": No space left on device"};
+  CHECK(std::regex_match(messages[0], note));
+  CHECK(messages[1] == "kept");
+  CHECK(messages[2] == "and again");
+
+  // Two causes, each told once.
+  const auto complaints = lines_of(read_file(dir / "stderr"));
+  REQUIRE(complaints.size() == 2);
+  CHECK(complaints[0].find("No such file or directory") != std::string::npos);
+  CHECK(complaints[1].find("No space left on device") != std::string::npos);
+}
+
+TEST_CASE("a full queue drops the oldest lines, blocks nobody and is told in the log") {
+  const TempDir dir;
+  const StuckDisk disk{dir};
+  Log log{{disk.path, LogTarget::file, Severity::notice, 10}};
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) log.write(Severity::notice, parent, "line " + std::to_string(i));
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  CHECK(log.dropped_lines() >= 985);
+  CHECK_FALSE(log.flush(50ms));
+
+  const std::string text = disk.read_until("line 999");
+  const auto messages = messages_of(text);
+  const std::regex note{"WARNING: (\\d+) log lines were dropped: more was said .*"};
+  std::uint64_t told = 0;
+  std::uint64_t written = 0;
+  for (const std::string& message : messages) {
+    std::smatch match;
+    if (std::regex_match(message, match, note)) {
+      told += std::stoul(match[1]);
+    } else {
+      CHECK(message.starts_with("line "));
+      ++written;
+    }
+  }
+  CHECK(told == log.dropped_lines());
+  CHECK(told + written == 1000);
+  CHECK(messages.back() == "line 999");
+}
+
+TEST_CASE("a stuck disk does not hold up the end") {
+  const TempDir dir;
+  const StuckDisk disk{dir};
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    Log log{{disk.path, LogTarget::file, Severity::notice, 10}};
+    for (int i = 0; i < 100; ++i) log.write(Severity::notice, parent, "stuck");
+    CHECK_FALSE(log.close(100ms));
+  }
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  disk.read_until("stuck");  // lets the thread go before the test program ends
+}
+
+TEST_CASE("a queue of no lines still takes one") {
+  const TempDir dir;
+  {
+    Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 0}};
+    log.write(Severity::notice, parent, "only");
+    CHECK(log.flush(20s));
+  }
+  CHECK(messages_of(read_file(dir / "lonc.log")) == Messages{"only"});
+}
+
+TEST_CASE("the log goes to stderr where that is asked for") {
+  const TempDir dir;
+  const bool also_file = GENERATE(false, true);
+  {
+    const StandardErrorTo redirected{dir / "stderr"};
+    Log log{{dir / "lonc.log", also_file ? LogTarget::both : LogTarget::standard_error, Severity::notice, 100}};
+    log.write(Severity::notice, parent, "said");
+    REQUIRE(log.close(20s));
+  }
+  CHECK(messages_of(read_file(dir / "stderr")) == Messages{"said"});
+  CHECK(messages_of(read_file(dir / "lonc.log")) == (also_file ? Messages{"said"} : Messages{}));
+}
+
+TEST_CASE("the log is in the daemon's directory") {
+  lonc::app::Settings settings;
+  settings.daemon_dir = "/srv/perl";
+  settings.log_level = Severity::debug;
+  settings.log_target = LogTarget::both;
+  settings.log_queue = 17;
+  const LogOptions options = lonc::app::log_options(settings);
+  CHECK(options.path == "/srv/perl/logs/lonc.log");
+  CHECK(options.level == Severity::debug);
+  CHECK(options.target == LogTarget::both);
+  CHECK(options.queue == 17);
+}

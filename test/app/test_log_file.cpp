@@ -1,0 +1,88 @@
+#include "process_help.hpp"
+#include "support/catch.hpp"
+#include "support/temp_dir.hpp"
+
+#include <lonc/app/log_file.hpp>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+using lonc::app::LogFile;
+using namespace lonc::test;
+
+TEST_CASE("lines are appended to what is in the file") {
+  const TempDir dir;
+  write_file(dir / "lonc.log", "old\n");
+  LogFile file{dir / "lonc.log"};
+  CHECK_FALSE(file.append("one\n"));
+  CHECK_FALSE(file.append("two\n"));
+  CHECK(read_file(dir / "lonc.log") == "old\none\ntwo\n");
+}
+
+TEST_CASE("a new log is for owner and group alone") {
+  const TempDir dir;
+  LogFile file{dir / "lonc.log"};
+  REQUIRE_FALSE(file.append("one\n"));
+  struct stat info{};
+  REQUIRE(::stat((dir / "lonc.log").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777U) == (0640U & ~::umask(022)));
+}
+
+TEST_CASE("a log that was renamed away is begun anew") {
+  const TempDir dir;
+  LogFile file{dir / "lonc.log"};
+  REQUIRE_FALSE(file.append("one\n"));
+  std::filesystem::rename(dir / "lonc.log", dir / "lonc.log.1");
+  CHECK_FALSE(file.append("two\n"));
+  CHECK(read_file(dir / "lonc.log.1") == "one\n");
+  CHECK(read_file(dir / "lonc.log") == "two\n");
+}
+
+TEST_CASE("a log that was replaced or removed is followed") {
+  const TempDir dir;
+  LogFile file{dir / "lonc.log"};
+  REQUIRE_FALSE(file.append("one\n"));
+  write_file(dir / "other", "other\n");
+  std::filesystem::rename(dir / "other", dir / "lonc.log");
+  CHECK_FALSE(file.append("two\n"));
+  CHECK(read_file(dir / "lonc.log") == "other\ntwo\n");
+  std::filesystem::remove(dir / "lonc.log");
+  CHECK_FALSE(file.append("three\n"));
+  CHECK(read_file(dir / "lonc.log") == "three\n");
+}
+
+TEST_CASE("a log that can not be opened is an error until it can") {
+  const TempDir dir;
+  LogFile file{dir / "logs/lonc.log"};
+  CHECK(file.append("lost\n") == std::errc::no_such_file_or_directory);
+  std::filesystem::create_directory(dir / "logs");
+  CHECK_FALSE(file.append("kept\n"));
+  CHECK(read_file(dir / "logs/lonc.log") == "kept\n");
+}
+
+TEST_CASE("a full disk is an error") {
+  const TempDir dir;
+  std::filesystem::create_symlink("/dev/full", dir / "lonc.log");
+  LogFile file{dir / "lonc.log"};
+  CHECK(file.append("lost\n") == std::errc::no_space_on_device);
+}
+
+TEST_CASE("after half a line the next one begins on a line of its own") {
+  const TempDir dir;
+  Child child{[&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    LogFile file{dir / "lonc.log"};
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit small{10, limit.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    if (!file.append("0123456789abcdef\n")) return 1;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    if (file.append("next\n")) return 2;
+    return file.append("last\n") ? 3 : 0;
+  }};
+  CHECK(child.wait() == 0);
+  CHECK(read_file(dir / "lonc.log") == "0123456789\nnext\nlast\n");
+}

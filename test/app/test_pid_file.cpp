@@ -1,0 +1,260 @@
+#include "process_help.hpp"
+#include "support/catch.hpp"
+#include "support/temp_dir.hpp"
+
+#include <lonc/app/pid_file.hpp>
+
+#include <sys/file.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
+#include <vector>
+
+using lonc::app::PidFile;
+using namespace lonc::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string own_line() { return std::to_string(::getpid()) + "\n"; }
+
+// A child that runs under `name` and does nothing until it is killed.
+Child sleeper(const char* name) {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  Child child{[&] {
+    ::prctl(PR_SET_NAME, name);
+    if (::write(ends[1], "+", 1) != 1) return 1;
+    for (;;) ::pause();
+  }};
+  char ready = 0;
+  REQUIRE(::read(ends[0], &ready, 1) == 1);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return child;
+}
+
+// The pid of a process that has ended and been reaped.
+pid_t dead_pid() {
+  Child child{[] { return 0; }};
+  const pid_t pid = child.pid();
+  REQUIRE(child.wait() == 0);
+  return pid;
+}
+
+}  // namespace
+
+TEST_CASE("the pid file holds the pid and goes at the end") {
+  const TempDir dir;
+  {
+    PidFile file;
+    CHECK_FALSE(file.is_held());
+    REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+    CHECK(file.is_held());
+    CHECK(read_file(dir / "lonc.pid") == own_line());
+    CHECK(dir.names() == std::set<std::string>{"lonc.pid"});
+  }
+  CHECK(dir.names().empty());
+}
+
+TEST_CASE("a second instance is refused at once and told the holder's pid") {
+  const TempDir dir;
+  PidFile first;
+  REQUIRE_FALSE(first.acquire(dir / "lonc.pid"));
+  PidFile second;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto error = second.acquire(dir / "lonc.pid");
+  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+  REQUIRE(error);
+  CHECK(error->error == std::errc::file_exists);
+  CHECK(error->holder == ::getpid());
+  CHECK(error->text ==
+        "another lonc is running already, as process " + std::to_string(::getpid()) + " (" + (dir / "lonc.pid") + ")");
+  CHECK_FALSE(second.is_held());
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+  CHECK(dir.names() == std::set<std::string>{"lonc.pid"});
+}
+
+TEST_CASE("a stale file is replaced") {
+  const TempDir dir;
+  const Child other = sleeper("sleeper");
+  const std::string crashed = std::to_string(dead_pid()) + "\n";
+  const std::string ours_before_a_reboot = own_line();
+  const std::string reused_by_another = std::to_string(other.pid()) + "\n";
+  const std::array<std::string, 9> contents{"",      "garbage\n", "99999999999999\n",   "-1\n",           "0",
+                                            "12x\n", crashed,     ours_before_a_reboot, reused_by_another};
+  const std::string& content = contents.at(GENERATE(range(0U, 9U)));
+  write_file(dir / "lonc.pid", content);
+  PidFile file;
+  REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+  CHECK(dir.names() == std::set<std::string>{"lonc.pid"});
+}
+
+TEST_CASE("an older lonc, which takes no lock, is respected while it lives") {
+  const TempDir dir;
+  Child old = sleeper(GENERATE("lonc", "loncnew", "lonc: Connected"));
+  write_file(dir / "lonc.pid", std::to_string(old.pid()) + "\n");
+  PidFile file;
+  const auto error = file.acquire(dir / "lonc.pid");
+  REQUIRE(error);
+  CHECK(error->holder == old.pid());
+  CHECK(read_file(dir / "lonc.pid") == std::to_string(old.pid()) + "\n");
+
+  // A zombie keeps its name, but holds nothing any more.
+  old.kill(SIGKILL);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(old.pid()), &info, WEXITED | WNOWAIT) == 0);
+  CHECK_FALSE(file.acquire(dir / "lonc.pid"));
+}
+
+TEST_CASE("loncron is not taken for a lonc") {
+  const TempDir dir;
+  const Child other = sleeper("loncron");
+  write_file(dir / "lonc.pid", std::to_string(other.pid()) + "\n");
+  PidFile file;
+  CHECK_FALSE(file.acquire(dir / "lonc.pid"));
+}
+
+TEST_CASE("at stop the name goes before the lock, and a successor can start in between") {
+  const TempDir dir;
+  PidFile first;
+  REQUIRE_FALSE(first.acquire(dir / "lonc.pid"));
+  first.release_path();
+  CHECK(dir.names().empty());
+  CHECK(first.is_held());
+
+  PidFile second;
+  REQUIRE_FALSE(second.acquire(dir / "lonc.pid"));
+  first.release_path();
+  first.release_lock();
+  CHECK_FALSE(first.is_held());
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+  PidFile third;
+  CHECK(third.acquire(dir / "lonc.pid"));
+}
+
+TEST_CASE("a file that another put under our name is left alone") {
+  const TempDir dir;
+  PidFile file;
+  REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+  write_file(dir / "other", "1\n");
+  std::filesystem::rename(dir / "other", dir / "lonc.pid");
+  file.release_path();
+  CHECK(read_file(dir / "lonc.pid") == "1\n");
+}
+
+TEST_CASE("what can not be a pid file is a clear error") {
+  const TempDir dir;
+  PidFile file;
+  const auto missing = file.acquire(dir / "logs/lonc.pid");
+  REQUIRE(missing);
+  CHECK(missing->error == std::errc::no_such_file_or_directory);
+  CHECK(missing->text.find(dir / "logs/lonc.pid") != std::string::npos);
+
+  std::filesystem::create_directory(dir / "lonc.pid");
+  CHECK(file.acquire(dir / "lonc.pid"));
+  std::filesystem::remove(dir / "lonc.pid");
+  write_file(dir / "precious", "precious");
+  std::filesystem::create_symlink(dir / "precious", dir / "lonc.pid");
+  CHECK(file.acquire(dir / "lonc.pid"));
+  CHECK(read_file(dir / "precious") == "precious");
+}
+
+TEST_CASE("a lock that names no living process is waited for, but less than a second") {
+  const TempDir dir;
+  write_file(dir / "lonc.pid", "garbage\n");
+  const int fd = ::open((dir / "lonc.pid").c_str(), O_RDONLY);
+  REQUIRE(::flock(fd, LOCK_EX) == 0);
+  PidFile file;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto error = file.acquire(dir / "lonc.pid");
+  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+  REQUIRE(error);
+  CHECK(error->error == std::errc::file_exists);
+  CHECK(error->holder == 0);
+  ::close(fd);
+  CHECK_FALSE(file.acquire(dir / "lonc.pid"));
+}
+
+namespace {
+
+// Starts `count` processes that try at the same moment; the winner keeps the file until all have tried. Answers
+// with what each wrote: 'w' won, 'l' lost, 'i' lost against a file that was not whole.
+std::string race(const std::string& path, int count) {
+  std::array<int, 2> go{};
+  std::array<int, 2> results{};
+  REQUIRE(::pipe(go.data()) == 0);
+  REQUIRE(::pipe(results.data()) == 0);
+  std::vector<Child> children;
+  for (int i = 0; i < count; ++i) {
+    children.emplace_back([&] {
+      ::close(go[1]);
+      char byte = 0;
+      if (::read(go[0], &byte, 1) != 0) return 1;
+      PidFile file;
+      const auto begin = std::chrono::steady_clock::now();
+      const bool won = !file.acquire(path);
+      char result = won ? 'w' : 'l';
+      if (won && read_file(path) != own_line()) result = 'i';
+      if (!won && std::chrono::steady_clock::now() - begin > 1s) result = 's';
+      if (::write(results[1], &result, 1) != 1) return 1;
+      if (won) ::pause();
+      ::_exit(0);
+    });
+  }
+  ::close(go[0]);
+  ::close(results[1]);
+  ::close(go[1]);
+  std::string all;
+  char byte = 0;
+  while (static_cast<int>(all.size()) < count && ::read(results[0], &byte, 1) == 1) all += byte;
+  ::close(results[0]);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("of many that start at once exactly one wins") {
+  const TempDir dir;
+  const std::string path = dir / "lonc.pid";
+  // Round after round: the file is missing, stale, or left by the last winner, which was killed.
+  for (int round = 0; round < 30; ++round) {
+    if (round % 3 == 0) std::filesystem::remove(path);
+    if (round % 3 == 1) write_file(path, "stale\n");
+    const std::string results = race(path, 12);
+    INFO("round " << round << ": " << results);
+    CHECK(results.size() == 12);
+    CHECK(std::count(results.begin(), results.end(), 'w') == 1);
+    CHECK(std::count(results.begin(), results.end(), 'l') == 11);
+  }
+  CHECK(dir.names() == std::set<std::string>{"lonc.pid"});
+}
+
+TEST_CASE("instances that follow one another are never two at a time") {
+  const TempDir dir;
+  const std::string path = dir / "lonc.pid";
+  // Each holds a lock of its own while it is the one; release goes in the order of a stop.
+  std::vector<Child> children;
+  for (int i = 0; i < 6; ++i) {
+    children.emplace_back([&] {
+      for (int won = 0; won < 40;) {
+        PidFile file;
+        if (file.acquire(path)) continue;
+        const int alone = ::open((dir / "alone").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (::flock(alone, LOCK_EX | LOCK_NB) != 0) return 1;
+        if (read_file(path) != own_line()) return 2;
+        ::close(alone);
+        file.release_path();
+        file.release_lock();
+        ++won;
+      }
+      return 0;
+    });
+  }
+  for (Child& child : children) CHECK(child.wait(60s) == 0);
+  CHECK_FALSE(std::filesystem::exists(path));
+}

@@ -1,0 +1,249 @@
+#include "support/catch.hpp"
+
+#include <lonc/app/read_file.hpp>
+#include <lonc/app/setting_table.hpp>
+#include <lonc/core/config_lines.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+using lonc::app::find_setting;
+using lonc::app::HostsWithoutIp;
+using lonc::app::LogTarget;
+using lonc::app::nearest_setting_name;
+using lonc::app::setting_table;
+using lonc::app::Settings;
+using lonc::core::Severity;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+bool accepts(const char* name, std::string_view text) {
+  Settings settings;
+  return find_setting(name)->set(settings, text);
+}
+
+std::string written_as(const char* name, std::string_view text) {
+  Settings settings;
+  REQUIRE(find_setting(name)->set(settings, text));
+  return find_setting(name)->get(settings);
+}
+
+}  // namespace
+
+TEST_CASE("every setting is named once, explained, and takes its own default back") {
+  std::set<std::string> names;
+  for (const auto& setting : setting_table()) {
+    CAPTURE(setting.name);
+    CHECK(names.insert(setting.name).second);
+    if (!setting.alias.empty()) CHECK(names.insert(setting.alias).second);
+    CHECK(setting.help.ends_with('.'));
+    CHECK_FALSE(setting.accepts.empty());
+    CHECK_FALSE(setting.group.empty());
+    CHECK(setting.default_text == setting.get(Settings{}));
+    Settings settings;
+    if (setting.name == "host-id") continue;  // the one that has to be set
+    CHECK(setting.set(settings, setting.default_text));
+    CHECK(settings == Settings{});
+  }
+  CHECK(setting_table().size() == 38);
+}
+
+TEST_CASE("each setter changes its own field") {
+  Settings s;
+  const std::vector<std::pair<const char*, const char*>> values = {{"host-id", "msul1"},
+                                                                   {"lonSockDir", "/s/"},
+                                                                   {"lonDaemons", "/d"},
+                                                                   {"lonTabDir", "/t"},
+                                                                   {"lonDocRoot", "/"},
+                                                                   {"londPort", "1234"},
+                                                                   {"lonAdmEMail", "a@b, c@d"},
+                                                                   {"lonSysEMail", "root"},
+                                                                   {"user", "me"},
+                                                                   {"socket-mode", "660"},
+                                                                   {"socket-group", "grp"},
+                                                                   {"sendmail", ""},
+                                                                   {"threads", "4"},
+                                                                   {"hosts-without-ip", "resolve"},
+                                                                   {"resolve-timeout", "6"},
+                                                                   {"connect-wait", "7s"},
+                                                                   {"connect-timeout", "8"},
+                                                                   {"pong-timeout", "9"},
+                                                                   {"request-timeout", "10"},
+                                                                   {"idle-timeout", "11"},
+                                                                   {"exit-timeout", "12"},
+                                                                   {"drain-timeout", "13"},
+                                                                   {"backoff-first", "14"},
+                                                                   {"backoff-longest", "15"},
+                                                                   {"keepalive-idle", "16"},
+                                                                   {"keepalive-interval", "17"},
+                                                                   {"keepalive-count", "18"},
+                                                                   {"tcp-user-timeout", "19"},
+                                                                   {"min-connections", "20"},
+                                                                   {"max-connections", "21"},
+                                                                   {"max-attempts", "22"},
+                                                                   {"max-connecting", "23"},
+                                                                   {"max-clients", "24"},
+                                                                   {"max-queue", "25"},
+                                                                   {"max-line-length", "64k"},
+                                                                   {"log-level", "debug"},
+                                                                   {"log-target", "stderr"},
+                                                                   {"log-queue", "26"}};
+  CHECK(values.size() == setting_table().size());
+  for (const auto& [name, text] : values) {
+    CAPTURE(name);
+    REQUIRE(find_setting(name) != nullptr);
+    CHECK(find_setting(name)->set(s, text));
+  }
+  Settings expected;
+  expected.host_id = "msul1";
+  expected.socket_dir = "/s";
+  expected.daemon_dir = "/d";
+  expected.tab_dir = "/t";
+  expected.doc_root = "/";
+  expected.lond_port = 1234;
+  expected.adm_email = "a@b, c@d";
+  expected.sys_email = "root";
+  expected.user = "me";
+  expected.socket_mode = 0660;
+  expected.socket_group = "grp";
+  expected.sendmail = "";
+  expected.threads = 4;
+  expected.hosts_without_ip = HostsWithoutIp::resolve;
+  expected.resolve_timeout = seconds{6};
+  expected.connect_wait = seconds{7};
+  expected.connect_timeout = seconds{8};
+  expected.pong_timeout = seconds{9};
+  expected.request_timeout = seconds{10};
+  expected.idle_timeout = seconds{11};
+  expected.exit_timeout = seconds{12};
+  expected.drain_timeout = seconds{13};
+  expected.backoff_first = seconds{14};
+  expected.backoff_longest = seconds{15};
+  expected.keepalive_idle = seconds{16};
+  expected.keepalive_interval = seconds{17};
+  expected.keepalive_count = 18;
+  expected.tcp_user_timeout = seconds{19};
+  expected.min_connections = 20;
+  expected.max_connections = 21;
+  expected.max_attempts = 22;
+  expected.max_connecting = 23;
+  expected.max_clients = 24;
+  expected.max_queue = 25;
+  expected.max_line_length = 65536;
+  expected.log_level = Severity::debug;
+  expected.log_target = LogTarget::standard_error;
+  expected.log_queue = 26;
+  CHECK(s == expected);
+}
+
+TEST_CASE("durations have units, fractions and a range") {
+  Settings settings;
+  REQUIRE(find_setting("connect-wait")->set(settings, "0.5"));
+  CHECK(settings.connect_wait == milliseconds{500});
+  CHECK(written_as("connect-wait", "0.5") == "500ms");
+  CHECK(written_as("connect-wait", "250ms") == "250ms");
+  CHECK(written_as("connect-wait", "1.5m") == "90s");
+  CHECK(written_as("connect-wait", "0") == "0s");
+  CHECK(written_as("request-timeout", "2h") == "2h");
+  CHECK(written_as("request-timeout", "90m") == "5400s");
+  CHECK(accepts("request-timeout", "24h"));
+  for (const auto* bad : {"", "s", ".5", "5.", "1..5", "-1", "+1", "1e3", "0x1", "nan", "inf", "5 s", "5d", "5S",
+                          "24.1h", "999ms", "99999999999999999999999999h"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(accepts("request-timeout", bad));
+  }
+  CHECK_FALSE(accepts("keepalive-idle", "1500ms"));  // the system counts seconds
+  CHECK(accepts("keepalive-idle", "2000ms"));
+}
+
+TEST_CASE("numbers, sizes, modes, paths and words keep to their range") {
+  CHECK_FALSE(accepts("lond-port", "0"));
+  CHECK(accepts("lond-port", "65535"));
+  CHECK_FALSE(accepts("lond-port", "65536"));
+  CHECK_FALSE(accepts("lond-port", "99999999999999999999"));
+  CHECK_FALSE(accepts("threads", "1x"));
+  CHECK_FALSE(accepts("threads", ""));
+  CHECK_FALSE(accepts("threads", "-1"));
+  CHECK(written_as("max-line-length", "2048k") == "2M");
+  CHECK(written_as("max-line-length", "1025") == "1025");
+  CHECK_FALSE(accepts("max-line-length", "1023"));
+  CHECK_FALSE(accepts("max-line-length", "2000M"));
+  CHECK_FALSE(accepts("max-line-length", "18446744073709551615M"));
+  CHECK_FALSE(accepts("max-line-length", "k"));
+  CHECK(written_as("socket-mode", "0660") == "0660");
+  for (const auto* bad : {"0400", "0060", "1777", "0680", "rw", ""}) CHECK_FALSE(accepts("socket-mode", bad));
+  for (const auto* bad : {"", "sockets", "./s", "/a\nb"}) CHECK_FALSE(accepts("socket-dir", bad));
+  for (const auto* bad : {"", ".", "..", "a/b", "a:b", "a\tb", "delayed"}) CHECK_FALSE(accepts("host-id", bad));
+  for (const auto* bad : {"", "a:b", "a b", "-x"}) CHECK_FALSE(accepts("user", bad));
+  CHECK_FALSE(accepts("adm-email", "-bv"));
+  CHECK_FALSE(accepts("sendmail", "sendmail"));
+  CHECK_FALSE(accepts("log-level", "loud"));
+  CHECK_FALSE(accepts("log-level", ""));
+}
+
+TEST_CASE("a value that is not acceptable changes nothing") {
+  for (const auto& setting : setting_table()) {
+    CAPTURE(setting.name);
+    Settings settings;
+    CHECK_FALSE(setting.set(settings, "\x01"));
+    CHECK(settings == Settings{});
+  }
+}
+
+TEST_CASE("the range is told in words") {
+  CHECK(find_setting("lond-port")->accepts == "a whole number from 1 to 65535");
+  CHECK(find_setting("request-timeout")->accepts == "a duration from 1s to 24h");
+  CHECK(find_setting("keepalive-idle")->accepts == "a duration from 1s to 9h, in whole seconds");
+  CHECK(find_setting("max-line-length")->accepts == "a number of bytes from 1k to 1024M");
+  CHECK(find_setting("log-target")->accepts == "one of file, stderr, both");
+}
+
+TEST_CASE("the nearest name is found, if one is near") {
+  CHECK(nearest_setting_name("request-timout") == "request-timeout");
+  CHECK(nearest_setting_name("request_timeout") == "request-timeout");
+  CHECK(nearest_setting_name("lonHostId") == "lonHostID");
+  CHECK(nearest_setting_name("max-conections") == "max-connections");
+  CHECK(nearest_setting_name("colour").empty());
+  CHECK(nearest_setting_name("").empty());
+  CHECK(nearest_setting_name(std::string(100'000, 'x')).empty());
+}
+
+TEST_CASE("a reload keeps what needs a restart, and says so") {
+  Settings running;
+  running.host_id = "a1";
+  Settings loaded = running;
+  loaded.socket_dir = "/elsewhere";
+  loaded.threads = 3;
+  loaded.request_timeout = seconds{1};
+  CHECK(keep_not_reloadable(running, loaded) == std::vector<std::string>{"socket-dir", "threads"});
+  CHECK(loaded.socket_dir == running.socket_dir);
+  CHECK(loaded.threads == 1);
+  CHECK(loaded.request_timeout == seconds{1});
+}
+
+TEST_CASE("the configuration that is installed shows every setting with its default") {
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../config/lonc.conf";
+  std::string text;
+  REQUIRE_FALSE(lonc::app::read_file(path.string(), text));
+  std::vector<std::string> shown;
+  lonc::core::for_each_line(text, [&](std::string_view line, std::size_t number) {
+    CAPTURE(number);
+    CAPTURE(line);
+    if (line.empty() || line == "#" || line.starts_with("# ")) return;
+    REQUIRE(line.starts_with('#'));  // nothing is in force
+    const auto end = line.find('=');
+    REQUIRE(end != std::string_view::npos);
+    const auto* setting = find_setting(lonc::core::trim(line.substr(1, end - 1)));
+    REQUIRE(setting != nullptr);
+    CHECK(lonc::core::trim(line.substr(end + 1)) == setting->default_text);
+    shown.push_back(setting->name);
+  });
+  std::vector<std::string> all;
+  for (const auto& setting : setting_table()) all.push_back(setting.name);
+  CHECK(shown == all);
+}

@@ -1,0 +1,124 @@
+// PeerEngine with a list of strings in place of the world, and a clock that stands still until it is moved.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <lonc/core/error.hpp>
+#include <lonc/core/peer_engine.hpp>
+
+namespace lonc::core::test {
+
+using namespace std::chrono_literals;
+
+class EngineHarness : public Effects {
+ public:
+  explicit EngineHarness(PeerSettings settings = default_settings()) : engine(std::move(settings), 1, *this) {}
+
+  static PeerSettings default_settings() {
+    PeerSettings settings;
+    settings.peer_id = "msul3";
+    settings.own_id = "data1";
+    return settings;
+  }
+
+  // --- events
+  void start() { engine.start(now); }
+  void ask(std::uint64_t client, std::string_view line) { engine.client_line(now, ClientId{client}, line); }
+  void up(std::uint64_t connection) {
+    engine.connection_started(now, ConnectionId{connection});
+    engine.connection_up(now, ConnectionId{connection});
+  }
+  void fail(std::uint64_t connection, std::error_code error = std::make_error_code(std::errc::connection_refused)) {
+    engine.connection_started(now, ConnectionId{connection});
+    engine.connection_failed(now, ConnectionId{connection}, error);
+  }
+  void line(std::uint64_t connection, std::string_view text, bool more = false) {
+    engine.line_received(now, ConnectionId{connection}, text, more);
+  }
+  void closed(std::uint64_t connection, std::error_code error = Errc::connection_closed) {
+    engine.connection_closed(now, ConnectionId{connection}, error);
+  }
+  // The whole handshake; what it wrote is taken from `done`. The key is that of docs/protocol.md's first vector.
+  void handshake(std::uint64_t connection, bool with_pong = false) {
+    up(connection);
+    line(connection, "4711");
+    line(connection, "ok");
+    if (with_pong) line(connection, "msul3:data1");
+    line(connection, "81234A0ABCDEF9870BCD0045678");
+  }
+  // Started, connected, and nothing left to look at.
+  void come_up() {
+    start();
+    handshake(1, true);
+    take();
+    logs.clear();
+  }
+  // Moves the clock and delivers each deadline on its way.
+  void advance(Duration by) {
+    const TimePoint until = now + by;
+    while (armed <= until) {
+      now = std::max(now, armed);
+      armed = never;
+      engine.deadline(now);
+    }
+    now = until;
+  }
+
+  // What the engine asked for since the last call, separated by "; ".
+  std::string take() {
+    std::string all;
+    for (const std::string& action : std::exchange(actions, {}))
+      all += (all.empty() ? "" : "; ") + action;
+    return all;
+  }
+  std::size_t count_logs(std::string_view beginning) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(logs, [&](const std::string& log) { return log.starts_with(beginning); }));
+  }
+
+  // --- Effects
+  void reply(ClientId client, std::string_view line) override { add("reply", id(client), line); }
+  void close_client(ClientId client) override { add("close client", id(client), ""); }
+  void open_connection(ConnectionId connection) override { add("open", id(connection), ""); }
+  void write_line(ConnectionId connection, std::string_view line) override { add("write", id(connection), line); }
+  void set_line_limit(ConnectionId, std::size_t) override {}
+  std::error_code check_quiet(ConnectionId connection) override {
+    const auto at = noisy.find(id(connection));
+    return at == noisy.end() ? std::error_code{} : make_error_code(Errc::connection_closed);
+  }
+  void close_connection(ConnectionId connection) override { add("close", id(connection), ""); }
+  void set_deadline(TimePoint deadline) override { armed = deadline; }
+  void log(Severity severity, std::string_view message) override {
+    static constexpr std::string_view words[] = {"debug: ", "", "INFO: ", "WARNING: ", "CRITICAL: "};
+    logs.push_back(std::string(words[static_cast<std::size_t>(severity)]).append(message));
+  }
+  void status_changed() override { ++status_changes; }
+  void drained() override { actions.push_back("drained"); }
+
+  TimePoint now{1000s};
+  TimePoint armed = never;
+  std::vector<std::string> actions;
+  std::vector<std::string> logs;
+  std::set<std::uint64_t> noisy;  // connections with an end of file that was not read yet
+  unsigned status_changes = 0;
+  PeerEngine engine;
+
+ private:
+  static std::uint64_t id(ClientId client) { return static_cast<std::uint64_t>(client); }
+  static std::uint64_t id(ConnectionId connection) { return static_cast<std::uint64_t>(connection); }
+  void add(std::string_view what, std::uint64_t number, std::string_view line) {
+    std::string action = std::string(what) + " " + std::to_string(number);
+    if (!line.empty() || what == "reply" || what == "write") action.append(" ").append(line);
+    actions.push_back(std::move(action));
+  }
+};
+
+}  // namespace lonc::core::test

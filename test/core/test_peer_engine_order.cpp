@@ -1,0 +1,168 @@
+// No reply is ever given to another request than its own.
+#include "engine_harness.hpp"
+#include "support/catch.hpp"
+
+using namespace lonc::core;
+using lonc::core::test::EngineHarness;
+using namespace std::chrono_literals;
+
+TEST_CASE("a request that is not answered in time is con_lost, its connection closed, its late reply nobody's") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "slow");
+  h.take();
+  h.advance(299s);
+  CHECK(h.take().empty());
+  h.advance(1s);
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+  h.handshake(2);
+  h.take();
+  h.ask(2, "other");
+  CHECK(h.take() == "write 2 other");
+  h.line(1, "the answer to slow");
+  CHECK(h.take().empty());
+  h.line(2, "the answer to other");
+  CHECK(h.take() == "reply 2 the answer to other");
+  CHECK(h.engine.status().counters.timeouts == 1);
+  CHECK(h.count_logs("WARNING: slow was not answered") == 1);
+}
+
+TEST_CASE("request-timeout runs from the moment the line was accepted, not from when it was sent") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_connections = 1;
+  EngineHarness h(settings);
+  h.come_up();
+  h.ask(1, "first");
+  h.advance(100s);
+  h.ask(2, "second");
+  h.advance(100s);
+  h.line(1, "1");
+  CHECK(h.take() == "write 1 first; reply 1 1; write 1 second");
+  h.advance(199s);
+  CHECK(h.take().empty());
+  h.advance(1s);
+  CHECK(h.take() == "close 1; reply 2 con_lost; open 2");
+}
+
+TEST_CASE("a request that waited too long for a connection is con_lost and never sent") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_connections = 1;
+  EngineHarness h(settings);
+  h.come_up();
+  h.ask(1, "first");
+  h.ask(2, "second");
+  h.take();
+  h.advance(300s);
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2; reply 2 con_lost");
+  h.handshake(2);
+  CHECK(h.take().find("second") == std::string::npos);
+}
+
+TEST_CASE("a line that nobody asked for closes the connection") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(20s);
+  h.line(1, "hello");
+  CHECK(h.take() == "close 1; open 2");
+  CHECK(h.engine.status().last_error == make_error_code(Errc::out_of_turn).message());
+}
+
+TEST_CASE("two lines for one request: neither is handed out") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.take();
+  h.line(1, "A", true);
+  CHECK(h.take() == "close 1; reply 1 con_lost");
+  h.line(1, "A");
+  CHECK(h.take().empty());
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 b"));
+}
+
+TEST_CASE("a connection that has ended while idle is found before a request is written to it") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(20s);
+  h.noisy = {1};
+  h.ask(1, "get");
+  CHECK(h.take() == "close 1; open 2");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 get"));
+  h.line(2, "got");
+  CHECK(h.take() == "reply 1 got");
+}
+
+TEST_CASE("a broken connection costs only the request that was on it") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.handshake(2);
+  h.take();
+  h.closed(2);
+  CHECK(h.take() == "close 2; reply 2 con_lost");
+  h.line(1, "A");
+  CHECK(h.take() == "reply 1 A");
+}
+
+TEST_CASE("a request is never repeated once it has been written") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(20s);
+  h.ask(1, "put:x");
+  h.take();
+  h.closed(1);
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+  h.handshake(2);
+  CHECK(h.take().find("put") == std::string::npos);
+}
+
+TEST_CASE("whatever happens after any step of an exchange, each request is answered exactly once and by its own reply") {
+  // Each fault strikes after each step of the same scene; the scene goes on as if nothing had happened.
+  const auto faults = {std::string("closed"), std::string("late"), std::string("unasked"), std::string("hang"),
+                       std::string("drain"), std::string("close request")};
+  for (const std::string& fault : faults) {
+    for (unsigned broken_step = 0; broken_step < 14; ++broken_step) {
+      EngineHarness h;
+      unsigned step = 0;
+      const auto after_step = [&] {
+        if (step++ != broken_step) return;
+        if (fault == "closed") h.closed(1);
+        if (fault == "late") h.advance(301s);
+        if (fault == "unasked") h.line(1, "unasked");
+        if (fault == "hang") h.advance(11s);
+        if (fault == "drain") h.engine.drain(h.now, h.now + 1s);
+        if (fault == "close request") h.ask(99, "close_connection_exit");
+      };
+      h.start();
+      after_step();
+      h.up(1);
+      after_step();
+      for (const char* line : {"4711", "ok", "msul3:data1", "4711"}) {
+        h.line(1, line);
+        after_step();
+      }
+      for (std::uint64_t client = 1; client <= 4; ++client) {
+        h.ask(client, "echo:" + std::to_string(client));
+        after_step();
+        h.line(1, "answer " + std::to_string(client));
+        after_step();
+      }
+      h.advance(400s);
+      INFO(fault << " after step " << broken_step);
+      std::map<std::string, unsigned> answers;
+      for (const std::string& action : h.actions) {
+        if (!action.starts_with("reply ")) continue;
+        const std::string client = action.substr(6, action.find(' ', 6) - 6);
+        const std::string text = action.substr(7 + client.size());
+        ++answers[client];
+        CHECK((text == "con_lost" || text == "answer " + client || fault == "unasked"));
+      }
+      CHECK(answers.size() == 4);
+      for (const auto& [client, count] : answers)
+        CHECK(count == 1);
+    }
+  }
+}

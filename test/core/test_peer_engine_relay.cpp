@@ -1,0 +1,255 @@
+// Who is answered what, while the peer is up.
+#include "engine_harness.hpp"
+#include "support/catch.hpp"
+
+using namespace lonc::core;
+using lonc::core::test::EngineHarness;
+using namespace std::chrono_literals;
+
+TEST_CASE("the first connection says init, echoes the challenge, pongs and asks for a build key") {
+  EngineHarness h;
+  h.start();
+  CHECK(h.take() == "open 1");
+  h.up(1);
+  CHECK(h.take() == "write 1 init");
+  h.line(1, "4711 words");
+  CHECK(h.take() == "write 1 4711 words");
+  h.line(1, "ok");
+  CHECK(h.take() == "write 1 pong");
+  h.line(1, "msul3:data1");
+  CHECK(h.take() == "write 1 ekey");
+  h.line(1, "81234A0ABCDEF9870BCD0045678");
+  CHECK(h.take().empty());
+  CHECK(h.engine.state() == PeerState::up);
+  CHECK(h.engine.status().text == "Connected");
+  CHECK(h.logs == std::vector<std::string>{"msul3 online"});
+}
+
+TEST_CASE("a request is relayed and its reply handed back unchanged") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(7, "du:msu:korte");
+  CHECK(h.take() == "write 1 du:msu:korte");
+  CHECK(h.engine.status().in_flight == 1);
+  h.line(1, " 12:a%20b ");
+  CHECK(h.take() == "reply 7  12:a%20b ");
+  CHECK(h.engine.status().in_flight == 0);
+  CHECK(h.engine.status().counters.replies == 1);
+}
+
+TEST_CASE("ping passes through while the peer is up, and an empty line too") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "ping");
+  CHECK(h.take() == "write 1 ping");
+  h.line(1, "msul3");
+  CHECK(h.take() == "reply 1 msul3");
+  h.ask(1, "");
+  CHECK(h.take() == "write 1 ");
+}
+
+TEST_CASE("an encrypted request travels as enc: and its reply comes back in clear") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(7, "encrypt:auth:msu:korte:s3cret");
+  CHECK(h.take() == "write 1 enc:21:cc0dade72a1043f04b90dbddd2ef308664e84f737f443863");
+  h.line(1, "enc:4:9d9dd89823d2a488");
+  CHECK(h.take() == "reply 7 ping");
+}
+
+TEST_CASE("the reply's own prefix decides whether it is decoded") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(7, "encrypt:auth:msu:korte:s3cret");
+  h.take();
+  h.line(1, "refused");
+  CHECK(h.take() == "reply 7 refused");
+  h.ask(8, "get:x");
+  h.take();
+  h.line(1, "enc:4:9d9dd89823d2a488");
+  CHECK(h.take() == "reply 8 ping");
+}
+
+TEST_CASE("a reply that can not be decoded is con_lost, and neither log nor status shows the request") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(7, "encrypt:passwd:msu:korte:s3cret:n3w");
+  h.take();
+  h.line(1, "enc:400:9d9dd89823d2a488");
+  CHECK(h.take() == "close 1; reply 7 con_lost");
+  REQUIRE(h.count_logs("WARNING: the reply to passwd can not be decoded") == 1);
+  for (const std::string& log : h.logs)
+    CHECK(log.find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("a second request opens a second connection and goes out on whichever is free first") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "dump:all");
+  h.ask(2, "get:one");
+  CHECK(h.take() == "write 1 dump:all; open 2");
+  SECTION("the new connection") {
+    h.up(2);
+    h.line(2, "1");
+    CHECK(h.take() == "write 2 init; write 2 1");
+    h.line(2, "ok");
+    CHECK(h.take() == "write 2 ekey");  // pong was for the first connection only
+    h.line(2, "81234A0ABCDEF9870BCD0045678");
+    CHECK(h.take() == "write 2 get:one");
+    h.line(2, "one");
+    h.line(1, "all");
+    CHECK(h.take() == "reply 2 one; reply 1 all");
+  }
+  SECTION("the old one, once it has answered") {
+    h.line(1, "all");
+    CHECK(h.take() == "reply 1 all; write 1 get:one");
+    h.handshake(2);
+    h.take();
+    h.line(1, "one");
+    CHECK(h.take() == "reply 2 one");
+  }
+}
+
+TEST_CASE("never more than max-connections; what waits goes out in the order in which it came") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_connections = 2;
+  EngineHarness h(settings);
+  h.come_up();
+  for (std::uint64_t client = 1; client <= 5; ++client)
+    h.ask(client, "echo:" + std::to_string(client));
+  CHECK(h.take() == "write 1 echo:1; open 2");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 echo:2"));
+  CHECK(h.engine.status().queued == 3);
+  h.line(2, "2");
+  h.line(1, "1");
+  CHECK(h.take() == "reply 2 2; write 2 echo:3; reply 1 1; write 1 echo:4");
+  h.line(2, "3");
+  CHECK(h.take() == "reply 3 3; write 2 echo:5");
+}
+
+TEST_CASE("surplus connections are closed after idle-timeout, min-connections are kept") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.handshake(2);
+  h.line(1, "A");
+  h.line(2, "B");
+  h.take();
+  h.advance(59s);
+  CHECK(h.take().empty());
+  h.advance(2s);
+  CHECK(h.take() == "close 2");
+  h.advance(24h);
+  CHECK(h.take().empty());
+  CHECK(h.engine.status().connections == 1);
+}
+
+TEST_CASE("min-connections are opened once the first is up") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.min_connections = 3;
+  EngineHarness h(settings);
+  h.start();
+  CHECK(h.take() == "open 1");
+  h.handshake(1, true);
+  CHECK(h.take().ends_with("open 2; open 3"));
+}
+
+TEST_CASE("a further connection that fails is tried again later, and harms nobody") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.take();
+  h.fail(2);
+  CHECK(h.take() == "close 2");
+  CHECK(h.engine.state() == PeerState::up);
+  CHECK(h.count_logs("WARNING") == 0);
+  h.advance(2s);
+  CHECK(h.take() == "open 3");
+  h.line(1, "A");
+  CHECK(h.take() == "reply 1 A; write 1 b");
+}
+
+TEST_CASE("a full queue is con_lost at once, since it may succeed later") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_connections = 1;
+  settings.max_queue = 1;
+  EngineHarness h(settings);
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.ask(3, "c");
+  CHECK(h.take() == "write 1 a; reply 3 con_lost");
+}
+
+TEST_CASE("a line too long is an error: it can never succeed") {
+  EngineHarness h;
+  h.come_up();
+  h.engine.client_line_too_long(h.now, ClientId{4});
+  CHECK(h.take() == "reply 4 error:line longer than 16777216 bytes");
+}
+
+TEST_CASE("a reply too long is an error to the request it answers, con_lost to none") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(20s);
+  h.ask(1, "dump");
+  h.take();
+  h.closed(1, Errc::reply_too_long);
+  CHECK(h.take() == "close 1; reply 1 error:reply longer than 16777216 bytes; open 2");
+}
+
+TEST_CASE("exit passes through; its connection is not used again") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(5s);
+  h.ask(1, "exit");
+  h.ask(2, "get");
+  CHECK(h.take() == "write 1 exit; open 2");
+  h.line(1, "bye");
+  CHECK(h.take() == "reply 1 bye; close 1");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 get"));
+}
+
+TEST_CASE("exit on the only connection: it is opened anew at once and nobody is told of an outage") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(5s);
+  h.ask(1, "exit");
+  h.line(1, "bye");
+  CHECK(h.take() == "write 1 exit; reply 1 bye; close 1; open 2");
+  h.ask(2, "get");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 get"));
+  CHECK(h.count_logs("WARNING") + h.count_logs("INFO") == 0);
+}
+
+TEST_CASE("close_connection_exit: end of file for its sender, con_lost for what is in flight, connections anew") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(5s);
+  h.ask(1, "get");
+  h.take();
+  h.ask(2, "close_connection_exit");
+  CHECK(h.take() == "close client 2; close 1; reply 1 con_lost; open 2");
+  h.ask(3, "put");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 put"));
+}
+
+TEST_CASE("close_connection_exit asked again and again opens at most one connection a second") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(5s);
+  h.ask(1, "close_connection_exit");
+  CHECK(h.take() == "close client 1; close 1; open 2");
+  h.handshake(2);
+  h.take();
+  h.ask(2, "close_connection_exit");
+  CHECK(h.take() == "close client 2; close 2");
+  h.advance(1s);
+  CHECK(h.take() == "open 3");
+}

@@ -1,0 +1,78 @@
+"""Each way in which a handshake can fail has its own cause in the status, and delays nobody."""
+import time
+
+from e2e.harness import E2eTest, wait_for
+
+NOT_IN_TIME = "lond did not answer the handshake in time"
+CLOSED = "lond closed the connection during the handshake"
+GARBAGE = "the handshake held bytes that no lond sends"
+CAUSES = {
+    "refuse": "lond refused this server",
+    "wrong": "lond answered the handshake wrongly",
+    "silent-init": f"{NOT_IN_TIME}.*init",
+    "silent-ok": f"{NOT_IN_TIME}.*challenge",
+    "silent-pong": f"{NOT_IN_TIME}.*pong",
+    "silent-ekey": f"{NOT_IN_TIME}.*ekey",
+    "close-init": f"{CLOSED}.*init",
+    "close-ok": f"{CLOSED}.*challenge",
+    "close-pong": f"{CLOSED}.*pong",
+    "close-ekey": f"{CLOSED}.*ekey",
+    "overlong": "longer than any lond sends",
+    "garbage": GARBAGE,
+    "garbage-ekey": GARBAGE,
+    "accept-only": f"{NOT_IN_TIME}.*init",
+}
+SETTINGS = {"connect-timeout": "1s", "pong-timeout": "1s", "backoff-longest": "500ms"}
+
+
+class HandshakeFaultTest(E2eTest):
+    def test_every_fault_is_named(self):
+        peer = self.standin([*CAUSES, "good"], faults={fault: fault for fault in CAUSES})
+        node = self.node([*CAUSES, "good", "closed-port"], settings=SETTINGS)
+        for host in [*CAUSES, "closed-port"]:
+            node.wait_lost(host)
+        self.assertEqual(node.request("good", "echo:undisturbed"), "undisturbed")
+        peers = {entry["id"]: entry for entry in node.status()["peers"]}
+        for fault, cause in (CAUSES | {"closed-port": "(?i)connection refused"}).items():
+            with self.subTest(fault):
+                self.assertRegex(peers[fault]["last_error"] or "", cause)
+                self.assertEqual(peers[fault]["connections"], 0)
+                self.assert_lost_at_once(node, fault, "ping")
+        for fault in CAUSES:
+            peer.fault(fault, "none")
+        for fault in CAUSES:
+            node.wait_up(fault)
+
+    def test_slow_handshake_is_a_good_one(self):
+        self.standin(["msul1"], faults={"msul1": "drip"})
+        node = self.node(["msul1"], settings=SETTINGS)
+        node.wait_up("msul1")
+        self.assertEqual(node.request("msul1", "encrypt:echo:x"), "x")
+
+    def test_pong_of_another_host(self):
+        """Warned of with both ids, and the connection is used all the same."""
+        self.standin(["msul1"], faults={"msul1": "wrong-id"})
+        node = self.node(["msul1"])
+        node.wait_up("msul1")
+        warning = wait_for(lambda: [line for line in node.log().splitlines() if "another-host" in line], "a warning")
+        self.assertIn("WARNING", warning[0])
+        self.assertIn("msul1", warning[0])
+
+    def test_pong_is_sent_once(self):
+        peer, node = self.pair(["msul1"])
+        for number in range(3):
+            peer.drop("msul1")
+            self.assertEqual(node.request("msul1", f"echo:{number}"), str(number))
+        self.assertEqual(peer.stats("msul1")["pongs"], 1)
+
+    def test_max_attempts(self):
+        """For those who want the old rule: given up after five, and tried again when told so."""
+        peer = self.standin(["msul1"], faults={"msul1": "refuse"})
+        node = self.node(["msul1"], settings={"max-attempts": "5", "backoff-first": "100ms", "backoff-longest": "100ms"})
+        wait_for(lambda: peer.stats("msul1")["accepted"] == 5, "five attempts")
+        peer.fault("msul1", "none")
+        for _ in range(20):
+            self.assert_lost_at_once(node, "msul1")
+            time.sleep(0.02)
+        self.assertEqual(peer.stats("msul1")["accepted"], 5)
+        node.wait_peer("msul1", state="up")

@@ -1,0 +1,180 @@
+"""TERM, HUP, USR1 and QUIT as administrators and failing workers send them."""
+import signal
+import time
+
+from e2e.harness import SLOWNESS, E2eTest, wait_for
+from e2e.peers import Load
+
+
+class StopTest(E2eTest):
+    def in_flight(self, node, peer, line, host="msul1"):
+        """A client whose request has reached the peer."""
+        before = peer.stats(host)["requests"]
+        client = node.client(host)
+        self.addCleanup(client.close)
+        client.send(line + "\n")
+        wait_for(lambda: peer.stats(host)["requests"] > before, "the request is in flight")
+        return client
+
+    def test_term_drains(self):
+        """Names go first, then what is in flight ends, then lond is told `exit`."""
+        peer, node = self.pair(["msul1"])
+        client = self.in_flight(node, peer, "delay:1000:finished")
+        node.process.terminate()
+        wait_for(lambda: not node.pid_file.exists(), "the pid file is gone", 0.5)
+        wait_for(lambda: not node.socket_path("msul1").exists(), "the socket is gone", 0.5)
+        self.assertIsNone(node.process.poll())
+        self.assertEqual(client.line(), "finished")
+        node.assert_ended_well(node.process.wait(5 * SLOWNESS))
+        self.assertGreaterEqual(peer.stats("msul1")["requests"], 2)
+
+    def test_term_with_a_dead_peer_is_quick(self):
+        self.standin(["msul1"], black_holes=["hole"])
+        node = self.node(["msul1", "hole", "closed"])
+        node.wait_up("msul1")
+        node.process.terminate()
+        node.assert_ended_well(self.assert_quick(2, node.process.wait, 10))
+
+    def test_term_answers_what_was_not_sent(self):
+        """One connection, one slow request on it: those that still queue get con_lost at once."""
+        peer, node = self.pair(["msul1"], settings={"max-connections": "1"})
+        slow = self.in_flight(node, peer, "delay:1500:finished")
+        queued = [node.client("msul1") for _ in range(3)]
+        for client in queued:
+            client.send("echo:queued\n")
+        time.sleep(0.1)
+        node.process.terminate()
+        for client in queued:
+            self.assertEqual(self.assert_quick(1, client.line), "con_lost")
+            client.close()
+        self.assertEqual(slow.line(), "finished")
+
+    def test_second_term_stops_at_once(self):
+        peer, node = self.pair(["msul1"])
+        client = self.in_flight(node, peer, "stall")
+        node.process.terminate()
+        wait_for(lambda: not node.pid_file.exists(), "the first signal was taken")
+        node.process.terminate()
+        node.assert_ended_well(self.assert_quick(2, node.process.wait, 10))
+        self.assertEqual(client.line(), "con_lost")
+
+    def test_drain_has_an_end(self):
+        peer, node = self.pair(["msul1"], settings={"drain-timeout": "1s"})
+        client = self.in_flight(node, peer, "stall")
+        node.process.terminate()
+        self.assertEqual(client.line(), "con_lost")
+        node.assert_ended_well(self.assert_quick(5, node.process.wait, 10))
+
+    def test_quit(self):
+        peer, node = self.pair(["msul1"])
+        client = self.in_flight(node, peer, "stall")
+        node.process.send_signal(signal.SIGQUIT)
+        self.assert_quick(2, node.process.wait, 10)
+        self.assertEqual(client.line(), "con_lost")
+        node.assert_nothing_left()
+        self.assertIn("QUIT", node.log())
+
+    def test_interrupt(self):
+        _, node = self.pair(["msul1"])
+        node.process.send_signal(signal.SIGINT)
+        node.assert_ended_well(node.process.wait(5 * SLOWNESS))
+
+
+class ReloadTest(E2eTest):
+    def test_add_remove_and_change_under_load(self):
+        peer = self.standin(["stays1", "stays2", "goes", "comes", "moves", "elsewhere"])
+        node = self.node(["stays1", "stays2", "goes", "moves"])
+        node.wait_up("goes")
+        with Load(node, ["stays1", "stays2"], clients=8, seconds=4) as running:
+            moved = f"moves:msu:library:moves.example.org:{self.network.address('elsewhere')}"
+            for _ in range(3):
+                node.write_hosts(["stays1", "stays2", "comes", moved])
+                node.hang_up()
+                node.wait_up("comes")
+                wait_for(lambda: node.request("moves", "whoami") == "elsewhere", "the new address is used")
+                wait_for(lambda: not node.socket_path("goes").exists(), "the removed peer's socket is gone")
+                node.write_hosts(["stays1", "stays2", "goes", "moves"])
+                node.hang_up()
+                node.wait_up("goes")
+                wait_for(lambda: node.request("moves", "whoami") == "moves", "the old address is used again")
+                wait_for(lambda: not node.socket_path("comes").exists(), "the removed peer's socket is gone")
+            tally = running.finish()
+        self.assert_all_right(tally, 1000)
+        self.assertEqual(peer.stats("stays1")["pongs"], 1)
+
+    def test_many_reloads(self):
+        peer, node = self.pair(["msul1", "msul2"])
+        accepted = peer.stats("msul2")["accepted"]
+        with Load(node, ["msul1", "msul2"], clients=4, seconds=3) as running:
+            for _ in range(200):
+                node.hang_up()
+                time.sleep(0.01)
+            self.assert_all_right(running.finish(), 500)
+        self.assertEqual(node.request("msul2", "echo:x"), "x")
+        self.assertLessEqual(peer.stats("msul2")["accepted"], accepted + 4)
+
+    def test_bad_file_changes_nothing(self):
+        _, node = self.pair(["msul1"])
+        node.hosts_tab.rename(node.hosts_tab.with_suffix(".away"))
+        node.hang_up()
+        wait_for(lambda: "nothing was changed" in node.log(), "the reload is refused")
+        self.assertIn("hosts.tab", node.log())
+        self.assertEqual(node.request("msul1", "echo:still here"), "still here")
+
+    def test_request_in_flight_of_a_removed_peer(self):
+        peer = self.standin(["msul1", "msul2"])
+        node = self.node(["msul1", "msul2"])
+        node.wait_up("msul2")
+        with node.client("msul2") as client:
+            client.send("delay:800:finished\n")
+            wait_for(lambda: peer.stats("msul2")["requests"] > 1, "the request is in flight")
+            node.write_hosts(["msul1"])
+            node.hang_up()
+            self.assertEqual(client.line(), "finished")
+        wait_for(lambda: not node.socket_path("msul2").exists(), "the socket is gone")
+
+
+class SweepTest(E2eTest):
+    def test_failures_are_forgotten(self):
+        """The back-off would wait for minutes; USR1 tries at once."""
+        node = self.node(["msul1"], settings={"backoff-first": "5min", "backoff-longest": "5min", "connect-wait": "0s"})
+        node.wait_lost("msul1")
+        peer = self.standin(["msul1"])
+        node.signal(signal.SIGUSR1)
+        wait_for(lambda: peer.stats("msul1")["connections"], "the peer was reached", 5)
+        self.assertIn("USR1: Trying to establish connections again", node.log())
+
+    def test_burst_with_a_thousand_dead_peers(self):
+        """1,000 USR1 in a second: one sweep, one status, and a live peer does not notice."""
+        holes = [f"hole{number}" for number in range(500)]
+        closed = [f"closed{number}" for number in range(500)]
+        self.standin(["msul1"], black_holes=holes)
+        node = self.node([*holes, *closed, "msul1"], settings={"connect-timeout": "3s"})
+        node.wait_up("msul1")
+        time.sleep(2.1)  # past the sweep of the start, if there was one
+        before = node.log().count("USR1: Trying")
+        with Load(node, ["msul1"], clients=4, seconds=4, rate=500) as running:
+            statuses = set()
+            for _ in range(1000):
+                node.signal(signal.SIGUSR1)
+                statuses.add(node.status_file.stat().st_mtime_ns)
+                time.sleep(0.001)
+            tally = running.finish()
+        self.assert_all_right(tally, 1500)
+        self.assert_p99_below(tally, 50)
+        self.assertLessEqual(node.log().count("USR1: Trying") - before, 2)
+        self.assertLessEqual(len(statuses), 3)
+
+    def test_hup_and_usr1_during_start(self):
+        """They are remembered: the daemon starts, and does what they ask."""
+        hosts = [f"msul{number}" for number in range(1000)]
+        self.standin(["msul1"])
+        node = self.node(hosts, start=False)
+        node.launch()
+        wait_for(node.pid_file.exists, "the pid file", 20)
+        node.signal(signal.SIGHUP)
+        node.signal(signal.SIGUSR1)
+        node.wait_ready()
+        wait_for(lambda: "HUP: reloaded" in node.log(), "the reload")
+        wait_for(lambda: "USR1: Trying" in node.log(), "the sweep")
+        node.wait_up("msul1")

@@ -1,0 +1,36 @@
+// lonc.conf as any bytes: the settings stay within their ranges, and every value goes to text and back.
+#include "fuzz_input.hpp"
+
+#include <lonc/app/setting_table.hpp>
+#include <lonc/app/settings_loader.hpp>
+
+#include <string>
+#include <string_view>
+#include <system_error>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using fuzz::require;
+  constexpr std::size_t enough = 1024;  // each bad line is looked up in the whole table, which takes its time
+  if (size > enough) return -1;
+  fuzz::Input input{data, size};
+  const auto content = input.rest();
+  lonc::app::SettingsSources sources;
+  sources.config_file = "lonc.conf";
+  const auto loaded = lonc::app::load_settings(sources, [content](const std::string&, std::string& text) {
+    text = content;
+    return std::error_code{};
+  });
+  for (const auto& setting : lonc::app::setting_table()) {
+    const auto text = setting.get(loaded.settings);
+    lonc::app::Settings again = loaded.settings;
+    require((setting.name == "host-id" && text.empty()) || setting.set(again, text), "a value is in its range");
+    require(again == loaded.settings, "a value goes to text and back");
+  }
+  for (const auto& problem : loaded.problems) {
+    require(!problem.text.empty() && !problem.remedy.empty(), "a problem has text and remedy");
+    require(problem.text.find('\n') == std::string::npos, "a problem is one line");
+  }
+  return 0;
+}

@@ -1,0 +1,189 @@
+// What the tests of this layer share: waiting with a deadline, directories, blocking-free peers and clients.
+#pragma once
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <lonc/net/executor.hpp>
+#include <lonc/net/log_sink.hpp>
+#include <lonc/net/unique_fd.hpp>
+
+namespace lonc::test {
+
+using namespace std::chrono_literals;
+
+// Runs the loop until `condition` holds; false if it did not in time.
+template <typename Condition>
+bool run_until(boost::asio::io_context& io, Condition condition, std::chrono::milliseconds limit = 10s) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    io.restart();
+    io.run_one_for(5ms);
+  }
+  return true;
+}
+
+// Runs the loop until nothing is ready any more.
+inline void run_ready(boost::asio::io_context& io) {
+  do {
+    io.restart();
+  } while (io.poll() != 0);
+}
+
+// The exceptions of a test's own coroutines come out of the loop.
+template <typename Coroutine>
+void spawn(const net::Strand& strand, Coroutine coroutine) {
+  boost::asio::co_spawn(strand, std::move(coroutine), [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);
+  });
+}
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "lonc-net-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::pair<net::UniqueFd, net::UniqueFd> socket_pair() {
+  std::array<int, 2> fds{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) != 0)
+    throw std::runtime_error("socketpair");
+  return {net::UniqueFd(fds[0]), net::UniqueFd(fds[1])};
+}
+
+// A socket of the test, which never blocks: collects what has come so far.
+class Wire {
+ public:
+  explicit Wire(net::UniqueFd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+  bool send(std::string_view text) {
+    return ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           static_cast<ssize_t>(text.size());
+  }
+  // Everything that has come and was not taken yet.
+  const std::string& received() {
+    std::array<char, 65536> buffer{};
+    while (true) {
+      const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got > 0) {
+        received_.append(buffer.data(), static_cast<std::size_t>(got));
+        continue;
+      }
+      if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) is_ended_ = true;
+      return received_;
+    }
+  }
+  bool is_ended() {
+    received();
+    return is_ended_;
+  }
+  // The next whole line without its line end; false if there is none.
+  bool take_line(std::string& line) {
+    const auto end = received().find('\n');
+    if (end == std::string::npos) return false;
+    line = received_.substr(0, end);
+    received_.erase(0, end + 1);
+    return true;
+  }
+  void end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
+  void close() { fd_.reset(); }
+
+ private:
+  net::UniqueFd fd_;
+  std::string received_;
+  bool is_ended_ = false;
+};
+
+// errno of connect() if it fails.
+inline std::pair<net::UniqueFd, int> connect_local(const std::string& path) {
+  net::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return {std::move(fd), result == 0 ? 0 : errno};
+}
+
+// A TCP listener on 127.0.0.1 with a port of the system's choice.
+class TcpListener {
+ public:
+  TcpListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd_.get(), 64) != 0)
+      throw std::runtime_error("listen");
+    ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  std::uint16_t port() const { return port_; }
+  net::UniqueFd accept() { return net::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+  void close() { fd_.reset(); }
+
+ private:
+  net::UniqueFd fd_;
+  std::uint16_t port_ = 0;
+};
+
+class KeptLog : public net::LogSink {
+ public:
+  void write(core::Severity, const net::LogContext& context, std::string_view message) override {
+    const std::lock_guard lock(mutex_);
+    if (throws_on && message.find(*throws_on) != std::string_view::npos) throw std::runtime_error("log sink");
+    lines_.push_back(std::string(context.server) + " [" + std::string(context.status) + "]: " + std::string(message));
+  }
+  bool has(std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& line : lines_)
+      if (line.find(text) != std::string::npos) return true;
+    return false;
+  }
+  std::optional<std::string> throws_on;
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace lonc::test

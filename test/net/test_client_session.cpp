@@ -1,0 +1,161 @@
+#include <lonc/net/client_session.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <optional>
+
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+using lonc::core::ClientId;
+using lonc::net::ClientLimit;
+using lonc::net::ClientSession;
+using lonc::test::run_ready;
+using lonc::test::run_until;
+using lonc::test::Wire;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture : ClientSession::Handler {
+  explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
+    auto [ours, theirs] = lonc::test::socket_pair();
+    wire.emplace(std::move(theirs));
+    session = std::make_shared<ClientSession>(strand, ClientId{7}, std::move(ours), std::move(*clients.admit()),
+                                              limits, *this);
+    lonc::test::spawn(strand, [held = session] { return held->run(); });
+  }
+  void client_line(ClientId, std::string_view line) override {
+    lines.emplace_back(line);
+    if (answer) session->reply(*answer);
+  }
+  void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
+  void client_answered(ClientId) override { ++answered; }
+  void client_gone(ClientId) override { is_gone = true; }
+  void reply(const std::string& text) {
+    boost::asio::post(strand, [this, text] { session->reply(text); });
+  }
+
+  boost::asio::io_context io;
+  lonc::net::Strand strand = boost::asio::make_strand(io);
+  ClientLimit clients;
+  std::optional<Wire> wire;
+  std::shared_ptr<ClientSession> session;
+  std::optional<std::string> answer;
+  std::vector<std::string> lines;
+  int answered = 0;
+  bool is_gone = false;
+};
+
+using Strings = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("ClientSession gives one line at a time and keeps the order") {
+  Fixture f;
+  REQUIRE(f.wire->send("a\nb\nc"));
+  run_ready(f.io);
+  CHECK(f.lines == Strings{"a"});
+  f.reply("A");
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 2; }));
+  CHECK(f.wire->received() == "A\n");
+  f.reply("B");
+  REQUIRE(f.wire->send("\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 3; }));
+  CHECK(f.lines[2] == "c");
+  CHECK(f.answered == 2);
+}
+
+TEST_CASE("ClientSession answers a half-closed client, and drops a last line without its end") {
+  Fixture f;
+  f.answer = "ok";
+  REQUIRE(f.wire->send("a\nb\nincomplete"));
+  f.wire->end_writing();
+  REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+  CHECK(f.lines == Strings{"a", "b"});
+  CHECK(f.wire->received() == "ok\nok\n");
+  CHECK(f.wire->is_ended());
+}
+
+TEST_CASE("ClientSession: a line too long is answered and its rest passed over") {
+  Fixture f;
+  f.answer = "ok";
+  REQUIRE(f.wire->send(std::string(5000, 'x')));
+  run_ready(f.io);
+  REQUIRE(f.wire->send(std::string(5000, 'x') + "\nnext\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  CHECK(f.lines == Strings{"next"});
+  REQUIRE(run_until(f.io, [&] { return f.wire->received() == "error:line too long\nok\n"; }));
+}
+
+TEST_CASE("ClientSession: the answer for a client that has gone is dropped") {
+  Fixture f;
+  REQUIRE(f.wire->send("a\n"));
+  run_ready(f.io);
+  f.wire->close();
+  run_ready(f.io);
+  CHECK_FALSE(f.is_gone);  // its line is on its way and its answer belongs to nobody else
+  f.reply("late");
+  CHECK(run_until(f.io, [&] { return f.is_gone; }));
+}
+
+TEST_CASE("ClientSession writes a long answer to a slow reader") {
+  Fixture f;
+  REQUIRE(f.wire->send("dump\nnext\n"));
+  run_ready(f.io);
+  const std::string big(2'000'000, 'd');
+  f.reply(big);
+  run_ready(f.io);
+  CHECK(f.session->is_busy());
+  CHECK(f.lines.size() == 1);  // nothing more is taken from it before
+  REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == big.size() + 1; }));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 2; }));
+}
+
+TEST_CASE("ClientSession closes a reader that is stuck") {
+  Fixture f(10, {100, 30ms, 10s});
+  REQUIRE(f.wire->send("dump\n"));
+  run_ready(f.io);
+  f.reply(std::string(2'000'000, 'd'));
+  CHECK(run_until(f.io, [&] { return f.is_gone; }));
+}
+
+TEST_CASE("ClientSession over the limit hears the line out, answers con_lost and closes") {
+  Fixture f(0);
+  run_ready(f.io);
+  CHECK_FALSE(f.is_gone);
+  REQUIRE(f.wire->send("log\n"));
+  REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+  CHECK(f.wire->received() == "con_lost\n");
+  CHECK(f.wire->is_ended());
+  CHECK(f.lines.empty());
+}
+
+TEST_CASE("ClientSession over the limit does not wait for ever") {
+  Fixture f(0, {100, 10s, 20ms});
+  CHECK(run_until(f.io, [&] { return f.is_gone; }));
+}
+
+TEST_CASE("ClientSession::close gives an end of file and no answer, also while its line is handled") {
+  Fixture f;
+  REQUIRE(f.wire->send("close_connection_exit\n"));
+  run_ready(f.io);
+  boost::asio::post(f.strand, [&] { f.session->close(); });
+  REQUIRE(run_until(f.io, [&] { return f.wire->is_ended(); }));
+  CHECK(f.wire->received().empty());
+  CHECK_FALSE(f.is_gone);
+  run_ready(f.io);
+  CHECK(f.session.use_count() == 1);
+}
+
+TEST_CASE("ClientSession lets others have their turn under a flood") {
+  Fixture f;
+  f.answer = "con_lost";
+  std::string flood;
+  for (int i = 0; i != 1000; ++i)
+    flood += "x\n";
+  REQUIRE(f.wire->send(flood));
+  f.io.run_one();
+  CHECK(f.lines.size() < 1000);
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1000; }));
+}

@@ -1,0 +1,86 @@
+#include <lonc/net/connect_gate.hpp>
+
+#include <optional>
+
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+using lonc::net::ConnectGate;
+using lonc::test::run_ready;
+
+namespace {
+
+struct Fixture {
+  boost::asio::io_context io;
+  lonc::net::Strand strand = boost::asio::make_strand(io);
+  ConnectGate gate{2};
+  std::vector<int> granted;
+
+  ConnectGate::Ticket ask(int who) {
+    return gate.request(strand, [this, who] { granted.push_back(who); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("ConnectGate lets so many through and keeps the order of the rest") {
+  Fixture f;
+  auto a = f.ask(1);
+  auto b = f.ask(2);
+  auto c = f.ask(3);
+  auto d = f.ask(4);
+  CHECK((a.is_granted() && b.is_granted()));
+  CHECK_FALSE((c.is_granted() || d.is_granted()));
+  b.release();
+  CHECK(c.is_granted());
+  CHECK(f.granted.empty());  // told in a later turn
+  run_ready(f.io);
+  CHECK(f.granted == std::vector<int>{3});
+  a.release();
+  c.release();
+  run_ready(f.io);
+  CHECK(f.granted == std::vector<int>{3, 4});
+  CHECK(f.gate.running() == 1);
+  d.release();
+  CHECK(f.gate.running() == 0);
+}
+
+TEST_CASE("ConnectGate forgets a waiter whose ticket ended") {
+  Fixture f;
+  auto a = f.ask(1);
+  auto b = f.ask(2);
+  std::optional<ConnectGate::Ticket> c = f.ask(3);
+  auto d = f.ask(4);
+  c.reset();
+  a.release();
+  run_ready(f.io);
+  CHECK(f.granted == std::vector<int>{4});
+  CHECK(d.is_granted());
+}
+
+TEST_CASE("ConnectGate follows a new limit, both ways") {
+  Fixture f;
+  auto a = f.ask(1);
+  auto b = f.ask(2);
+  auto c = f.ask(3);
+  f.gate.set_limit(3);
+  CHECK(c.is_granted());
+  f.gate.set_limit(1);
+  auto d = f.ask(4);
+  a.release();
+  b.release();
+  CHECK_FALSE(d.is_granted());
+  c.release();
+  CHECK(d.is_granted());
+}
+
+TEST_CASE("ConnectGate's tickets may outlive it") {
+  boost::asio::io_context io;
+  const lonc::net::Strand strand = boost::asio::make_strand(io);
+  std::optional<ConnectGate> gate(std::in_place, 1u);
+  auto a = gate->request(strand, [] {});
+  auto b = gate->request(strand, [] {});
+  gate.reset();
+  a.release();
+  CHECK(b.is_granted());
+}

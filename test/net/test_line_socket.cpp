@@ -1,0 +1,141 @@
+#include <lonc/net/line_socket.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/core/error.hpp>
+
+using lonc::net::LineSocket;
+using lonc::net::Strand;
+using lonc::net::Task;
+using lonc::test::run_ready;
+using lonc::test::run_until;
+using lonc::test::socket_pair;
+using lonc::test::Wire;
+
+namespace {
+
+struct Fixture {
+  explicit Fixture(std::size_t limit = 1000)
+      : fds(socket_pair()), strand(boost::asio::make_strand(io)), socket(strand, std::move(fds.first), limit),
+        wire(std::move(fds.second)) {}
+  boost::asio::io_context io;
+  std::pair<lonc::net::UniqueFd, lonc::net::UniqueFd> fds;
+  Strand strand;
+  LineSocket socket;
+  Wire wire;
+};
+
+Task<void> collect(LineSocket& socket, std::vector<std::string>& lines, LineSocket::Read& last) {
+  while (true) {
+    const auto read = co_await socket.read_line();
+    last = read.kind;
+    if (read.kind == LineSocket::Read::too_long) {
+      lines.emplace_back("TOO LONG");
+    } else if (read.kind == LineSocket::Read::line) {
+      lines.emplace_back(read.text);
+    } else {
+      co_return;
+    }
+  }
+}
+
+Task<void> send_all(LineSocket& socket, bool& done) {
+  while (socket.has_unsent()) {
+    if (const auto error = co_await socket.wait_writable()) throw std::system_error(error);
+    if (const auto error = socket.flush()) throw std::system_error(error);
+  }
+  done = true;
+}
+
+}  // namespace
+
+TEST_CASE("LineSocket gives the same lines however the bytes are cut") {
+  const std::string text = "a\n\nlonger line\n0123456789abcdefXX\nlast\ndropped";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    Fixture f(16);
+    std::vector<std::string> lines;
+    LineSocket::Read last = LineSocket::Read::would_block;
+    lonc::test::spawn(f.strand, [&] { return collect(f.socket, lines, last); });
+    run_ready(f.io);
+    REQUIRE(f.wire.send(text.substr(0, cut)));
+    run_ready(f.io);
+    REQUIRE(f.wire.send(text.substr(cut)));
+    f.wire.end_writing();
+    REQUIRE(run_until(f.io, [&] { return last == LineSocket::Read::end; }));
+    CHECK(lines == std::vector<std::string>{"a", "", "longer line", "TOO LONG", "last"});
+  }
+}
+
+TEST_CASE("LineSocket reads without the loop what is there already") {
+  Fixture f;
+  REQUIRE(f.wire.send("one\ntwo\n"));
+  CHECK(f.socket.try_read_line().text == "one");
+  CHECK(f.socket.has_bytes());
+  CHECK(f.socket.try_read_line().text == "two");
+  CHECK_FALSE(f.socket.has_bytes());
+  CHECK(f.socket.try_read_line().kind == LineSocket::Read::would_block);
+}
+
+TEST_CASE("LineSocket keeps what a slow reader does not take, and sends it whole") {
+  Fixture f;
+  const std::string big(3'000'000, 'x');
+  REQUIRE_FALSE(f.socket.send_line(big));
+  REQUIRE_FALSE(f.socket.send_line("end"));
+  REQUIRE(f.socket.has_unsent());
+  bool done = false;
+  lonc::test::spawn(f.strand, [&] { return send_all(f.socket, done); });
+  std::size_t taken = 0;
+  REQUIRE(run_until(f.io, [&] {
+    taken = f.wire.received().size();
+    return done;
+  }));
+  CHECK(f.wire.received() == big + "\nend\n");
+  CHECK_FALSE(f.socket.has_unsent());
+}
+
+TEST_CASE("LineSocket sends queued lines in one flush") {
+  Fixture f;
+  f.socket.queue_line("a");
+  f.socket.queue_line("");
+  f.socket.queue_line("b");
+  CHECK(f.wire.received().empty());
+  REQUIRE_FALSE(f.socket.flush());
+  CHECK(f.wire.received() == "a\n\nb\n");
+}
+
+TEST_CASE("LineSocket reports a reader that has gone, without a signal") {
+  Fixture f;
+  f.wire.close();
+  CHECK(f.socket.send_line("x") == std::errc::broken_pipe);
+}
+
+TEST_CASE("LineSocket::check_quiet tells bytes, end and silence apart") {
+  Fixture f;
+  CHECK_FALSE(f.socket.check_quiet());
+  REQUIRE(f.wire.send("late\npart"));
+  CHECK(f.socket.check_quiet() == lonc::core::Errc::out_of_turn);
+  CHECK(f.socket.try_read_line().text == "late");
+  CHECK(f.socket.check_quiet() == lonc::core::Errc::out_of_turn);
+  REQUIRE(f.wire.send("\n"));
+  CHECK(f.socket.try_read_line().text == "part");
+  CHECK_FALSE(f.socket.check_quiet());
+  f.wire.close();
+  CHECK(f.socket.check_quiet() == lonc::core::Errc::connection_closed);
+}
+
+TEST_CASE("LineSocket::close ends a wait, in a later turn") {
+  Fixture f;
+  std::vector<std::string> lines;
+  LineSocket::Read last = LineSocket::Read::would_block;
+  lonc::test::spawn(f.strand, [&] { return collect(f.socket, lines, last); });
+  run_ready(f.io);
+  boost::asio::post(f.strand, [&] {
+    f.socket.close();
+    CHECK(last == LineSocket::Read::would_block);
+  });
+  REQUIRE(run_until(f.io, [&] { return last == LineSocket::Read::failed; }));
+  CHECK(f.wire.is_ended());
+}

@@ -1,0 +1,250 @@
+#include <lonc/net/local_listener.hpp>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+
+#include <fstream>
+#include <memory>
+
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+using lonc::net::ClientLimit;
+using lonc::net::LocalListener;
+using lonc::net::SocketFile;
+using lonc::net::UniqueFd;
+using lonc::test::connect_local;
+using lonc::test::run_ready;
+using lonc::test::run_until;
+using lonc::test::TemporaryDirectory;
+using lonc::test::Wire;
+
+namespace {
+
+struct Accepted : LocalListener::Handler {
+  void client_connected(UniqueFd fd, ClientLimit::Slot slot) override {
+    clients.push_back(std::move(fd));
+    slots.push_back(std::move(slot));
+  }
+  void accept_failed(std::error_code error) override { errors.push_back(error); }
+  std::vector<UniqueFd> clients;
+  std::vector<ClientLimit::Slot> slots;
+  std::vector<std::error_code> errors;
+};
+
+struct Fixture {
+  explicit Fixture(std::size_t limit = 1000, std::size_t refused = 2) : clients(limit, refused) {}
+  TemporaryDirectory directory;
+  std::string path = directory.file("msul1");
+  boost::asio::io_context io;
+  lonc::net::Strand strand = boost::asio::make_strand(io);
+  ClientLimit clients;
+  Accepted accepted;
+
+  std::shared_ptr<LocalListener> listen() {
+    auto listener = std::make_shared<LocalListener>(strand, path, 0600u, "", clients);
+    lonc::test::spawn(strand, [this, listener] { return listener->run(accepted); });
+    return listener;
+  }
+  Wire connect() {
+    auto [fd, error] = connect_local(path);
+    if (error != 0) throw std::system_error(error, std::system_category());
+    return Wire(std::move(fd));
+  }
+};
+
+// No descriptor beyond those that are open now.
+class NoMoreDescriptors {
+ public:
+  NoMoreDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    const UniqueFd free(::dup(STDERR_FILENO));
+    low.rlim_cur = static_cast<rlim_t>(free.get());
+    ::setrlimit(RLIMIT_NOFILE, &low);
+  }
+  ~NoMoreDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+  NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+struct stat status_of(const std::string& path) {
+  struct stat result{};
+  REQUIRE(::lstat(path.c_str(), &result) == 0);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("SocketFile has its mode whatever the umask, and leaves nothing else behind") {
+  const TemporaryDirectory directory;
+  const mode_t before = ::umask(0077);
+  const SocketFile socket(directory.file("a"), 0666, "");
+  ::umask(before);
+  CHECK((status_of(directory.file("a")).st_mode & 0777) == 0666);
+  CHECK(directory.entries() == 1);
+}
+
+TEST_CASE("SocketFile replaces a stale socket in one step") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("a");
+  const int stale = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(stale, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  ::close(stale);
+  CHECK(connect_local(path).second == ECONNREFUSED);
+  const SocketFile socket(path, 0600, "");
+  CHECK(connect_local(path).second == 0);
+  CHECK(directory.entries() == 1);
+}
+
+TEST_CASE("SocketFile is removed only while it is ours") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("a");
+  auto first = std::make_unique<SocketFile>(path, 0600, "");
+  auto second = std::make_unique<SocketFile>(path, 0600, "");
+  first.reset();
+  CHECK(connect_local(path).second == 0);
+  second.reset();
+  CHECK(directory.entries() == 0);
+}
+
+TEST_CASE("SocketFile leaves alone what is not a socket") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.file("a")) << "precious";
+  CHECK_THROWS_AS(SocketFile(directory.file("a"), 0600, ""), std::system_error);
+  CHECK(S_ISREG(status_of(directory.file("a")).st_mode));
+  CHECK(directory.entries() == 1);
+}
+
+TEST_CASE("SocketFile fails for a path that no client could use, an unknown group, a missing directory") {
+  const TemporaryDirectory directory;
+  CHECK_THROWS_WITH(SocketFile(directory.file(std::string(200, 'x')), 0600, ""), Catch::Contains("too long"));
+  CHECK_THROWS_WITH(SocketFile(directory.file("a"), 0600, "no-such-group"), Catch::Contains("no-such-group"));
+  CHECK_THROWS_AS(SocketFile(directory.file("no/a"), 0600, ""), std::system_error);
+  CHECK(directory.entries() == 0);
+}
+
+TEST_CASE("SocketFile: the longest path that the system allows can be used") {
+  const TemporaryDirectory directory;
+  const std::string stem = directory.file("");
+  const std::string path = stem + std::string(sizeof(sockaddr_un::sun_path) - 1 - stem.size(), 'x');
+  const SocketFile socket(path, 0600, "");
+  CHECK(connect_local(path).second == 0);
+}
+
+TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
+  Fixture f;
+  const auto listener = f.listen();
+  run_ready(f.io);
+  std::vector<Wire> crowd;
+  for (int i = 0; i != 300; ++i)
+    crowd.push_back(f.connect());
+  bool had_turn = false;
+  f.io.restart();
+  while (f.accepted.clients.empty())
+    f.io.run_one_for(std::chrono::seconds{10});
+  boost::asio::post(f.strand, [&] {
+    had_turn = true;
+    CHECK(f.accepted.clients.size() < 300);
+  });
+  CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 300; }));
+  CHECK(had_turn);
+  CHECK(f.clients.served() == 300);
+}
+
+TEST_CASE("LocalListener: clients over the limit are marked, those over both limits refused at once") {
+  Fixture f(2, 1);
+  const auto listener = f.listen();
+  std::vector<Wire> crowd;
+  for (int i = 0; i != 4; ++i) {
+    crowd.push_back(f.connect());
+    REQUIRE(crowd.back().send("ping\n"));
+  }
+  REQUIRE(run_until(f.io, [&] { return crowd[3].is_ended(); }));
+  CHECK(crowd[3].received() == "con_lost\n");
+  REQUIRE(f.accepted.slots.size() == 3);
+  CHECK_FALSE(f.accepted.slots[1].is_refused());
+  CHECK(f.accepted.slots[2].is_refused());
+  f.accepted.slots.clear();
+  CHECK(f.clients.served() == 0);
+}
+
+TEST_CASE("LocalListener without descriptors answers con_lost and goes on") {
+  Fixture f;
+  const auto listener = f.listen();
+  run_ready(f.io);
+  auto first = f.connect();
+  auto second = f.connect();
+  REQUIRE((first.send("ping\n") && second.send("ping\n")));
+  {
+    const NoMoreDescriptors none;
+    REQUIRE(run_until(f.io, [&] { return first.is_ended() && second.is_ended(); }));
+  }
+  CHECK(first.received() == "con_lost\n");
+  CHECK(second.received() == "con_lost\n");
+  REQUIRE(f.accepted.errors.size() == 1);
+  CHECK(f.accepted.errors[0] == std::errc::too_many_files_open);
+  CHECK(f.accepted.clients.empty());
+  auto third = f.connect();
+  CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
+}
+
+TEST_CASE("LocalListener does not spin when even the spare descriptor is gone") {
+  Fixture f;
+  const auto listener = f.listen();
+  run_ready(f.io);
+  auto client = f.connect();
+  std::size_t turns = 0;
+  {
+    std::optional<NoMoreDescriptors> none;
+    f.clients.spare().lend([&] {
+      none.emplace();
+      const rlimit nothing{0, RLIM_INFINITY};
+      rlimit low{};
+      ::getrlimit(RLIMIT_NOFILE, &low);
+      low.rlim_cur = nothing.rlim_cur;
+      ::setrlimit(RLIMIT_NOFILE, &low);
+      return true;
+    });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{120};
+    f.io.restart();
+    while (std::chrono::steady_clock::now() < end)
+      turns += f.io.run_one_for(std::chrono::milliseconds{10});
+  }
+  CHECK(turns < 30);
+  CHECK(f.accepted.errors.size() == 1);
+  CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
+}
+
+TEST_CASE("LocalListener::stop takes in those who wait, then nobody can connect") {
+  Fixture f;
+  const auto listener = f.listen();
+  run_ready(f.io);
+  auto waiting = f.connect();
+  const std::string path = f.directory.file("kept");
+  REQUIRE(::link(f.path.c_str(), path.c_str()) == 0);
+  boost::asio::post(f.strand, [&] { listener->stop(); });
+  run_ready(f.io);
+  CHECK(f.accepted.clients.size() == 1);
+  CHECK_FALSE(waiting.is_ended());
+  CHECK_FALSE(std::filesystem::exists(f.path));
+  CHECK(connect_local(path).second == ECONNREFUSED);
+}
+
+TEST_CASE("LocalListener::stop before run refuses those who wait") {
+  Fixture f;
+  LocalListener listener(f.strand, f.path, 0600, "", f.clients);
+  auto waiting = f.connect();
+  listener.stop();
+  CHECK(waiting.received() == "con_lost\n");
+  CHECK(waiting.is_ended());
+}

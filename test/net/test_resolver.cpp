@@ -1,0 +1,166 @@
+#include <lonc/net/resolver.hpp>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include <lonc/core/error.hpp>
+#include <lonc/net/peer_address.hpp>
+
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+using lonc::net::AsyncEvent;
+using lonc::net::PeerAddress;
+using lonc::net::Resolver;
+using lonc::test::run_ready;
+using lonc::test::run_until;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A name server that answers when it is told to. Shared with look-ups that outlive the test's resolver.
+class NameServer {
+ public:
+  Resolver::Answer look_up(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    ++asked_;
+    changed_.notify_all();
+    if (name.starts_with("slow")) changed_.wait(lock, [this] { return is_open_; });
+    if (name.starts_with("none")) return {lonc::core::Errc::name_not_found, {}};
+    return {{}, {boost::asio::ip::make_address("192.0.2.1"), boost::asio::ip::make_address("192.0.2.2")}};
+  }
+  void open(bool is_open = true) {
+    const std::lock_guard lock(mutex_);
+    is_open_ = is_open;
+    changed_.notify_all();
+  }
+  int asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+  void wait_asked(int count) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, 10s, [&] { return asked_ >= count; })) throw std::runtime_error("not asked");
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_open_ = false;
+  int asked_ = 0;
+};
+
+struct Fixture {
+  std::shared_ptr<NameServer> server = std::make_shared<NameServer>();
+  boost::asio::io_context io;
+  lonc::net::Strand strand = boost::asio::make_strand(io);
+  std::optional<Resolver> resolver{std::in_place, 4u, [server = server](const std::string& name) {
+                                     return server->look_up(name);
+                                   }};
+  AsyncEvent wake{strand};
+  ~Fixture() { server->open(); }
+
+  std::vector<std::string> ask(const std::shared_ptr<PeerAddress>& address, lonc::core::Duration timeout = 10s) {
+    const PeerAddress::Query query(address, timeout, wake);
+    if (!run_until(io, [&] { return query.is_done(); })) return {"not done"};
+    std::vector<std::string> found;
+    for (const auto& endpoint : query.endpoints())
+      found.push_back(endpoint.address().to_string() + ":" + std::to_string(endpoint.port()));
+    return found;
+  }
+  std::shared_ptr<PeerAddress> peer(const std::string& name, const std::string& address = {}) {
+    return std::make_shared<PeerAddress>(*resolver, strand, name, address, std::uint16_t{5663});
+  }
+};
+
+using Strings = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("Resolver: a look-up that is stuck does not delay another") {
+  Fixture f;
+  bool slow_done = false;
+  bool fast_done = false;
+  const auto slow = f.resolver->lookup("slow", f.strand, [&](const Resolver::Answer&) { slow_done = true; });
+  f.server->wait_asked(1);
+  const auto fast = f.resolver->lookup("fast", f.strand, [&](const Resolver::Answer& answer) {
+    fast_done = answer.addresses.size() == 2;
+  });
+  REQUIRE(run_until(f.io, [&] { return fast_done; }));
+  CHECK_FALSE(slow_done);
+  f.server->open();
+  CHECK(run_until(f.io, [&] { return slow_done; }));
+}
+
+TEST_CASE("Resolver: many look-ups wait for the few threads and all are answered") {
+  Fixture f;
+  int answers = 0;
+  std::vector<Resolver::Request> requests;
+  for (int i = 0; i != 50; ++i)
+    requests.push_back(f.resolver->lookup("slow", f.strand, [&](const Resolver::Answer&) { ++answers; }));
+  f.server->wait_asked(4);
+  f.server->open();
+  CHECK(run_until(f.io, [&] { return answers == 50; }));
+}
+
+TEST_CASE("Resolver: whoever asked may be gone, and so may the resolver and the loop") {
+  auto server = std::make_shared<NameServer>();
+  bool was_called = false;
+  {
+    Resolver resolver(1, [server](const std::string& name) { return server->look_up(name); });
+    {
+      boost::asio::io_context io;
+      const lonc::net::Strand strand = boost::asio::make_strand(io);
+      const auto running = resolver.lookup("slow", strand, [&](const Resolver::Answer&) { was_called = true; });
+      const auto queued = resolver.lookup("slow", strand, [&](const Resolver::Answer&) { was_called = true; });
+      server->wait_asked(1);
+    }
+  }
+  server->open();
+  CHECK_FALSE(was_called);
+}
+
+TEST_CASE("PeerAddress: a numeric address is never looked up") {
+  Fixture f;
+  CHECK(f.ask(f.peer("slow", "127.0.0.1")) == Strings{"127.0.0.1:5663"});
+  CHECK(f.ask(f.peer("", "::1")) == Strings{"::1:5663"});
+  CHECK(f.server->asked() == 0);
+}
+
+TEST_CASE("PeerAddress: the name is looked up for each attempt, and the start rotates") {
+  Fixture f;
+  const auto peer = f.peer("fast");
+  CHECK(f.ask(peer) == Strings{"192.0.2.1:5663", "192.0.2.2:5663"});
+  CHECK(f.ask(peer) == Strings{"192.0.2.2:5663", "192.0.2.1:5663"});
+  CHECK(f.ask(peer) == Strings{"192.0.2.1:5663", "192.0.2.2:5663"});
+  CHECK(f.server->asked() == 3);
+}
+
+TEST_CASE("PeerAddress: an unknown name has no addresses") {
+  Fixture f;
+  CHECK(f.ask(f.peer("none")).empty());
+}
+
+TEST_CASE("PeerAddress: after the timeout the last good addresses are used") {
+  Fixture f;
+  const auto peer = f.peer("slow");
+  CHECK(f.ask(peer, 20ms).empty());
+  f.server->open();
+  CHECK(f.ask(peer).size() == 2);
+  CHECK(f.server->asked() == 1);  // the second attempt waited for the look-up of the first
+  f.server->open(false);
+  CHECK(f.ask(peer, 20ms).size() == 2);
+}
+
+TEST_CASE("PeerAddress may end while its name is looked up") {
+  Fixture f;
+  {
+    const PeerAddress::Query query(f.peer("slow"), 10s, f.wake);
+    f.server->wait_asked(1);
+  }
+  f.server->open();
+  run_ready(f.io);
+  CHECK_FALSE(f.wake.take());
+}

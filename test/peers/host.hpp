@@ -1,0 +1,73 @@
+// One stand-in for the lond of one host: a listener, the connections it accepted, and what it counts. Not a lond:
+// it knows no users and no data, only the dialogue and commands that make trouble on request.
+#pragma once
+
+#include "peers/black_hole.hpp"
+#include "peers/fault.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+namespace lonc::standin {
+
+class Connection;
+
+// What all hosts of a process share.
+struct Environment {
+  std::string client_id = "data1";  // the host id of the lonc that connects
+  std::string callback_dir;         // where our own lonc has its sockets; empty: pong is answered without asking
+};
+
+class Host {
+ public:
+  using Tcp = boost::asio::ip::tcp;
+
+  struct Counters {
+    std::uint64_t accepted = 0;  // connections
+    std::uint64_t requests = 0;  // answered after the handshake
+    std::uint64_t pongs = 0;     // asked for
+  };
+
+  Host(boost::asio::io_context& io, std::string id, Tcp::endpoint endpoint, const Environment& environment);
+
+  // Binds to the endpoint; a port 0 is replaced by the one that the system chose. Throws boost::system::system_error.
+  void listen();
+  // Listens, but lets no connection in once the black hole has been filled: SYNs stay unanswered.
+  BlackHole* become_black_hole();
+  // Closes the connections, not the listener.
+  void drop();
+  // Closes both: further connections are refused.
+  void down();
+
+  void set_fault(Fault fault) { fault_ = fault; }
+
+  const std::string& id() const { return id_; }
+  const Tcp::endpoint& endpoint() const { return endpoint_; }
+  Fault fault() const { return fault_; }
+  const Environment& environment() const { return environment_; }
+  std::size_t connections() const { return connections_.size(); }
+  const Counters& counters() const { return counters_; }
+  Counters& counters() { return counters_; }
+
+ private:
+  boost::asio::awaitable<void> accept();
+  boost::asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
+
+  boost::asio::io_context& io_;
+  std::string id_;
+  Tcp::endpoint endpoint_;
+  const Environment& environment_;
+  Tcp::acceptor acceptor_;
+  std::unique_ptr<BlackHole> black_hole_;
+  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  Counters counters_;
+  Fault fault_ = Fault::none;
+};
+
+}  // namespace lonc::standin
