@@ -124,12 +124,14 @@ show_requests() {
   step "A plain request: one line in, the peer's answer out:"
   ask_and_show msul1 ping msul1
   ask_and_show msul1 echo:good%20morning good%20morning
-  step "An encrypted request travels as enc:LENGTH:HEX, and so does its answer:"
+  step "An encrypted request: encrypt: in front of it here, enc:LENGTH:HEX on the wire, and so the answer:"
   ask_and_show msul2 encrypt:echo:s3cret s3cret
 }
 
 show_loss() {
   local longest=0
+  # Attempts to connect to a peer begin a second apart: one that is lost right after the start would wait for that.
+  sleep 1
   step "msul2 is killed (kill -9 ${pids[msul2]}): con_lost at once, and msul1 does not notice:"
   kill_hard msul2
   for _ in 1 2 3 4 5; do
@@ -152,19 +154,23 @@ show_return() {
   ask_and_show msul2 encrypt:echo:back%20again back%20again
 }
 
-has_status() { [[ -s $status_file ]] && grep -q "msul2" "$status_file"; }
+is_rewritten() { [[ $(stat -c '%i %y' "$status_file") != "$1" ]]; }
 
 show_status() {
-  local line
+  local line before
+  before=$(stat -c '%i %y' "$status_file")
   step "SIGUSR1 has every peer that is away tried now, and writes the status (loncstatus.txt):"
   kill -USR1 "${pids[lonc]}"
-  wait_for 5 "the status" has_status
+  wait_for 5 "the status" is_rewritten "$before"
   while IFS= read -r line; do show "${line//$'\t'/  }"; done <"$status_file"
-  grep -q "^LONC status .* parent ${pids[lonc]}$" "$status_file" || fail "the status does not name process ${pids[lonc]}"
+  for line in "LONC status .* parent ${pids[lonc]}$" "${pids[lonc]}"$'\tmsul1\t.*Connected' \
+    "${pids[lonc]}"$'\tmsul2\t.*Connected'; do
+    grep -q "^$line" "$status_file" || fail "the status should have a line like ${line//$'\t'/ }"
+  done
 }
 
 stop_lonc() {
-  step "SIGTERM: lonc says exit to its peers and takes its files away:"
+  step "SIGTERM: lonc ends and takes its files away:"
   kill -TERM "${pids[lonc]}"
   local status=0
   wait "${pids[lonc]}" || status=$?

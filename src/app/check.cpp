@@ -59,7 +59,7 @@ Findings collect_problems(const LoadedSettings& loaded, const HostTableFile& hos
   findings.would_start = std::none_of(findings.problems.begin(), findings.problems.end(), is_error);
 
   std::copy(hosts.table.problems.begin(), hosts.table.problems.end(), std::back_inserter(findings.problems));
-  if (!hosts.error && hosts.table.hosts.empty()) {
+  if (!hosts.path.empty() && !hosts.error && hosts.table.hosts.empty()) {
     findings.problems.push_back(
         {Problem::Kind::warning, hosts.path, 0, "there is no usable host in it", "add lines id:domain:role:name:ip"});
   }
@@ -67,6 +67,7 @@ Findings collect_problems(const LoadedSettings& loaded, const HostTableFile& hos
 }
 
 CheckReport check(const LoadedSettings& loaded, const HostTableFile& hosts) {
+  if (hosts.path.empty()) return check(loaded, read_host_table(loaded.settings));
   const auto findings = collect_problems(loaded, hosts);
   CheckReport report;
   report.would_start = findings.would_start;

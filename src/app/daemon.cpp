@@ -45,12 +45,24 @@ std::string counted(std::size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
 }
 
+// Why a reload must not be put in force; empty if it may.
+std::string why_unusable(const Configuration& configuration) {
+  if (!configuration.loaded.is_usable()) return "the settings can not be used";
+  const HostTableFile& hosts = configuration.hosts;
+  if (hosts.error) return hosts.path + " can not be read: " + hosts.error.message();
+  if (hosts.table.hosts.empty()) return "there is no usable host in " + hosts.path;
+  return {};
+}
+
 }  // namespace
 
-Configuration read_configuration(const SettingsSources& sources) {
+Configuration read_configuration(const SettingsSources& sources, const Settings* running) {
   Configuration configuration;
   configuration.loaded = load_settings(sources);
-  if (configuration.loaded.is_usable()) configuration.hosts = read_host_table(configuration.loaded.settings);
+  if (!configuration.loaded.is_usable()) return configuration;
+  Settings& settings = configuration.loaded.settings;
+  if (running) configuration.needs_restart = keep_not_reloadable(*running, settings);
+  configuration.hosts = read_host_table(settings);
   return configuration;
 }
 
@@ -78,10 +90,7 @@ Daemon::~Daemon() = default;
 std::optional<std::string> Daemon::start() {
   if (auto error = pid_file_.acquire(settings_.daemon_dir + "/logs/lonc.pid")) return error->text;
 
-  const DescriptorLimit descriptors = raise_descriptor_limit();
-  const DescriptorFit fit = fit_descriptors(descriptors.limit, hosts_.hosts.size(), settings_);
-  client_limit_.set_limit(fit.clients);
-  if (fit.problem) tell({*fit.problem}, "");
+  fit_clients("");
   tell(hosts_.problems, "");
 
   std::vector<std::string> ids;
@@ -186,41 +195,45 @@ void Daemon::reload() {
     return;
   }
   service_manager_.reloading();
-  on_disk_thread<Configuration>([this] { return read_configuration(sources_); },
+  on_disk_thread<Configuration>([this, running = settings_] { return read_configuration(sources_, &running); },
                                 [this](Configuration configuration) { put_in_force(std::move(configuration)); });
 }
 
 void Daemon::put_in_force(Configuration configuration) {
   is_reloading_ = false;
   if (is_stopping_) return;
-  const bool is_good = configuration.loaded.is_usable() && !configuration.hosts.error;
   tell(configuration.loaded.problems, "HUP: ");
-  if (configuration.hosts.error)
-    parent_.write(core::Severity::warning, "HUP: " + configuration.hosts.path + " can not be read: " +
-                                               configuration.hosts.error.message());
-  if (!is_good) {
-    parent_.write(core::Severity::warning, "HUP: nothing was changed; correct what is named above and send HUP again");
+  if (const std::string why = why_unusable(configuration); !why.empty()) {
+    parent_.write(core::Severity::warning,
+                  "HUP: " + why + "; nothing was changed: correct it and send HUP again");
   } else {
-    for (const std::string& name : keep_not_reloadable(settings_, configuration.loaded.settings))
-      parent_.write(core::Severity::warning, "HUP: " + name + " has changed, which needs a restart");
-    settings_ = std::move(configuration.loaded.settings);
-    hosts_ = std::move(configuration.hosts.table);
-    tell(hosts_.problems, "HUP: ");
-    log_.set_level(settings_.log_level);
-    gate_.set_limit(settings_.max_connecting);
-    const DescriptorFit fit = fit_descriptors(raise_descriptor_limit().limit, hosts_.hosts.size(), settings_);
-    if (fit.problem) tell({*fit.problem}, "HUP: ");
-    client_limit_.set_limit(fit.clients);
-    const PeerFleet::Change change = fleet_.apply(peer_configs(settings_, hosts_), now() + settings_.drain_timeout);
-    parent_.write(core::Severity::notice, "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " +
-                                              std::to_string(change.added) + " added, " +
-                                              std::to_string(change.removed) + " removed, " +
-                                              std::to_string(change.replaced) + " replaced, " +
-                                              std::to_string(change.adjusted) + " adjusted");
+    replace_configuration(std::move(configuration));
   }
   service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
   write_status();
   if (std::exchange(reload_again_, false)) reload();
+}
+
+void Daemon::replace_configuration(Configuration configuration) {
+  for (const std::string& name : configuration.needs_restart)
+    parent_.write(core::Severity::warning, "HUP: " + name + " has changed, which needs a restart");
+  settings_ = std::move(configuration.loaded.settings);
+  hosts_ = std::move(configuration.hosts.table);
+  tell(hosts_.problems, "HUP: ");
+  log_.set_level(settings_.log_level);
+  gate_.set_limit(settings_.max_connecting);
+  fit_clients("HUP: ");
+  const PeerFleet::Change change = fleet_.apply(peer_configs(settings_, hosts_), now() + settings_.drain_timeout);
+  parent_.write(core::Severity::notice,
+                "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " + std::to_string(change.added) + " added, " +
+                    std::to_string(change.removed) + " removed, " + std::to_string(change.replaced) + " replaced, " +
+                    std::to_string(change.adjusted) + " adjusted");
+}
+
+void Daemon::fit_clients(std::string_view prefix) {
+  const DescriptorFit fit = fit_descriptors(raise_descriptor_limit().limit, hosts_.hosts.size(), settings_);
+  if (fit.problem) tell({*fit.problem}, prefix);
+  client_limit_.set_limit(fit.clients);
 }
 
 void Daemon::write_status() {

@@ -28,7 +28,7 @@ void print_error(std::string_view text) {
 
 std::string read_to_end(int fd) {
   std::string text;
-  std::array<char, 512> buffer;
+  std::array<char, 512> buffer{};
   for (;;) {
     const ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
@@ -94,7 +94,7 @@ std::optional<int> Daemonizer::fork_to_background() {
     print_error("cannot make a pipe: " + last_error().message());
     return 1;
   }
-  UniqueFd from_child{ends[0]};
+  const UniqueFd from_child{ends[0]};
   UniqueFd to_parent{ends[1]};
   const pid_t child = ::fork();
   if (child < 0) {

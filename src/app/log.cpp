@@ -29,9 +29,9 @@ using WallTime = std::chrono::system_clock::time_point;
 // What travels through the queue before the texts: the sender only copies, the log's thread formats.
 struct PackedHeader {
   WallTime status_since;
-  std::uint32_t server_size;
-  std::uint32_t status_size;
-  core::Severity severity;
+  std::uint32_t server_size = 0;
+  std::uint32_t status_size = 0;
+  core::Severity severity = core::Severity::notice;
 };
 
 void pack(std::string& out, core::Severity severity, const net::LogContext& context, std::string_view message) {
@@ -45,7 +45,7 @@ void pack(std::string& out, core::Severity severity, const net::LogContext& cont
 }
 
 LogLine unpack(std::string_view packed) {
-  PackedHeader header;
+  PackedHeader header{};
   std::memcpy(&header, packed.data(), sizeof header);
   packed.remove_prefix(sizeof header);
   LogLine line;
@@ -173,7 +173,7 @@ LogOptions log_options(const Settings& settings) {
   return {settings.daemon_dir + "/logs/lonc.log", settings.log_target, settings.log_level, settings.log_queue};
 }
 
-Log::Log(LogOptions options) : level_(options.level), queue_(std::make_unique<Queue>()) {
+Log::Log(const LogOptions& options) : level_(options.level), queue_(std::make_unique<Queue>()) {
   queue_->sink = std::make_shared<Sink>(options);
   // Signals are for the main loop, and a closed stderr must not kill the process with SIGPIPE: the thread
   // inherits a mask that blocks them all.

@@ -52,8 +52,8 @@ class SpawnPlan {
   }
 
  private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
 };
 
 std::error_code wait_for(pid_t child, std::chrono::milliseconds timeout) {

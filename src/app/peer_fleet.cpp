@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <memory>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -14,8 +16,7 @@ namespace lonc::app {
 
 namespace {
 
-// Whatever killed a session may be there still when it is made anew.
-constexpr std::chrono::seconds restart_delay{1};
+constexpr std::chrono::seconds longest_restart_delay{60};
 
 std::string describe(const std::exception_ptr& error) {
   try {
@@ -27,20 +28,10 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
-// Calls `done` on the strand once `count` sessions have called.
-template <typename Done>
-auto when_all(const net::Strand& strand, std::size_t count, Done done) {
-  struct Shared {
-    std::size_t missing;
-    Done done;
-  };
-  auto shared = std::make_shared<Shared>(Shared{count, std::move(done)});
-  if (count == 0) boost::asio::post(strand, [shared] { shared->done(); });
-  return [strand, shared] {
-    boost::asio::post(strand, [shared] {
-      if (--shared->missing == 0) shared->done();
-    });
-  };
+// Each of several callbacks holds a copy: `done` comes on the strand when the last one is gone, be it that it was
+// called or that its session was dropped before.
+std::shared_ptr<void> when_last_is_gone(const net::Strand& strand, std::function<void()> done) {
+  return {nullptr, [strand, done = std::move(done)](void*) { boost::asio::post(strand, done); }};
 }
 
 }  // namespace
@@ -68,6 +59,7 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     const auto [at, is_new] = members_.try_emplace(id);
     Member& member = at->second;
     const net::PeerConfig before = std::exchange(member.config, config);
+    member.restarts = 0;
     if (!is_new && before == config) continue;
     if (!is_new && member.session && !needs_new_session(before, config)) {
       member.session->apply(config);
@@ -101,36 +93,27 @@ void PeerFleet::reconnect() {
 
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
   auto reports = std::make_shared<std::vector<net::PeerReport>>(members_.size());
-  const auto arrived =
-      when_all(strand_, members_.size(), [reports, done = std::move(done)] { done(std::move(*reports)); });
+  const auto token =
+      when_last_is_gone(strand_, [reports, done = std::move(done)] { done(std::move(*reports)); });
   std::size_t index = 0;
   for (auto& [id, member] : members_) {
     net::PeerReport& place = (*reports)[index++];
-    if (member.session) {
-      member.session->report([&place, reports, arrived](net::PeerReport report) {
-        place = std::move(report);
-        arrived();
-      });
-      continue;
-    }
     place.status.peer_id = id;
     place.status.state = core::PeerState::stopped;
     place.status.text = "Waiting to be restarted after an internal error; see the log";
     place.name = member.config.name;
-    arrived();
+    if (member.session)
+      member.session->report([&place, token](net::PeerReport report) { place = std::move(report); });
   }
 }
 
 void PeerFleet::stop_listening(std::function<void()> done) {
   is_stopping_ = true;
   restarts_.clear();
-  std::vector<net::PeerSession*> sessions;
+  const auto token = when_last_is_gone(strand_, std::move(done));
   for (auto& [id, member] : members_) {
-    if (member.session) sessions.push_back(member.session.get());
+    if (member.session) member.session->stop_listening([token] {});
   }
-  const auto arrived = when_all(strand_, sessions.size(), std::move(done));
-  for (net::PeerSession* session : sessions)
-    session->stop_listening(arrived);
 }
 
 void PeerFleet::drain(core::TimePoint until, std::function<void()> done) {
@@ -140,11 +123,10 @@ void PeerFleet::drain(core::TimePoint until, std::function<void()> done) {
     if (member.session) leaving_.emplace(++last_generation_, std::move(member.session));
   }
   members_.clear();
-  const bool is_first = !std::exchange(is_draining_, true);
-  std::function<void()> arrived = [] {};
-  if (is_first) arrived = when_all(strand_, leaving_.size(), std::move(done));
+  is_draining_ = true;
+  const auto token = when_last_is_gone(strand_, std::move(done));
   for (auto& [key, session] : leaving_)
-    session->drain(until, arrived);
+    session->drain(until, [token] {});
 }
 
 void PeerFleet::open(Member& member) {
@@ -164,7 +146,8 @@ void PeerFleet::open_or_retry(const std::string& id) {
     member.session->start();
   } catch (const std::system_error& error) {
     log(core::Severity::critical, id,
-        "Can't make server socket: " + std::string(error.what()) + "; it is tried again every second");
+        "Can't make server socket: " + core::escape_outside_text(error.what()) + "; it is tried again in " +
+            std::to_string(restart_delay(member.restarts).count()) + " s");
     restart_later(id);
   }
 }
@@ -190,12 +173,18 @@ void PeerFleet::session_failed(const std::string& id, std::uint64_t generation, 
   restart_later(id);
 }
 
+// Whatever killed a session may be there still when it is made anew.
 void PeerFleet::restart_later(const std::string& id) {
-  net::Timer& timer = restarts_.insert_or_assign(id, net::Timer(strand_, restart_delay)).first->second;
+  const auto delay = restart_delay(members_.at(id).restarts++);
+  net::Timer& timer = restarts_.insert_or_assign(id, net::Timer(strand_, delay)).first->second;
   timer.async_wait([this, id](const boost::system::error_code& error) {
     if (error || is_stopping_ || !members_.contains(id)) return;
     open_or_retry(id);
   });
+}
+
+std::chrono::seconds PeerFleet::restart_delay(unsigned restarts) {
+  return std::min(longest_restart_delay, std::chrono::seconds{1U << std::min(restarts, 6U)});
 }
 
 void PeerFleet::log(core::Severity severity, const std::string& id, const std::string& message) {

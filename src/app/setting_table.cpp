@@ -15,10 +15,10 @@ namespace lonc::app {
 
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""min;
-using std::chrono_literals::operator""h;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
 
 bool is_account_name(std::string_view text) {
   return !text.empty() && text.find_first_of("/: \t") == std::string_view::npos && text[0] != '-';
@@ -86,36 +86,37 @@ void add_links(Builder& table) {
       {"hosts-without-ip"}, &Settings::hosts_without_ip,
       {{{"skip", HostsWithoutIp::skip}, {"resolve", HostsWithoutIp::resolve}}}, yes,
       "What becomes of a line of hosts.tab without an address: passed over, or its host name is looked up.");
-  table.duration({"resolve-timeout"}, &Settings::resolve_timeout, 100ms, 1min, yes,
+  table.duration({"resolve-timeout"}, &Settings::resolve_timeout, milliseconds{100}, minutes{1}, yes,
                  "How long the look-up of a host name may take. After it the last good address is used.");
-  table.duration({"connect-wait"}, &Settings::connect_wait, 0s, 5min, yes,
+  table.duration({"connect-wait"}, &Settings::connect_wait, seconds{0}, minutes{5}, yes,
                  "How long a request waits, from the start of a first attempt to connect, before it is answered "
                  "con_lost.");
-  table.duration({"connect-timeout"}, &Settings::connect_timeout, 100ms, 10min, yes,
+  table.duration({"connect-timeout"}, &Settings::connect_timeout, milliseconds{100}, minutes{10}, yes,
                  "How long an attempt to connect may take, from the TCP connection to the exchange of keys. "
                  "The answer to pong has a deadline of its own.");
-  table.duration({"pong-timeout"}, &Settings::pong_timeout, 1s, 10min, yes,
+  table.duration({"pong-timeout"}, &Settings::pong_timeout, seconds{1}, minutes{10}, yes,
                  "How long lond may take to answer pong, for which it calls this server back.");
-  table.duration({"request-timeout"}, &Settings::request_timeout, 1s, 24h, yes,
+  table.duration({"request-timeout"}, &Settings::request_timeout, seconds{1}, hours{24}, yes,
                  "How long a request may take from the moment it was accepted. After it the request is answered "
                  "con_lost, and its connection is closed and never used again.");
-  table.duration({"idle-timeout"}, &Settings::idle_timeout, 0s, 24h, yes,
+  table.duration({"idle-timeout"}, &Settings::idle_timeout, seconds{0}, hours{24}, yes,
                  "How long a connection beyond min-connections is kept without use.");
-  table.duration({"exit-timeout"}, &Settings::exit_timeout, 0s, 1min, yes,
+  table.duration({"exit-timeout"}, &Settings::exit_timeout, seconds{0}, minutes{1}, yes,
                  "How long the answer to exit is waited for when a connection is ended.");
-  table.duration({"drain-timeout"}, &Settings::drain_timeout, 0s, 10min, yes,
+  table.duration({"drain-timeout"}, &Settings::drain_timeout, seconds{0}, minutes{10}, yes,
                  "How long lonc, told to stop, lets requests in flight come to their end.");
-  table.duration({"backoff-first"}, &Settings::backoff_first, 100ms, 1h, yes,
+  table.duration({"backoff-first"}, &Settings::backoff_first, milliseconds{100}, hours{1}, yes,
                  "The longest pause after the first failed attempt to connect. The pause is drawn at random up to a "
                  "bound that doubles with each failure.");
-  table.duration({"backoff-longest"}, &Settings::backoff_longest, 100ms, 24h, yes,
+  table.duration({"backoff-longest"}, &Settings::backoff_longest, milliseconds{100}, hours{24}, yes,
                  "The bound of these pauses that is never exceeded.");
-  table.seconds({"keepalive-idle"}, &Settings::keepalive_idle, 1s, 9h,
+  table.seconds({"keepalive-idle"}, &Settings::keepalive_idle, seconds{1}, hours{9},
                 "How long a connection is silent before TCP asks whether the peer is still there.");
-  table.seconds({"keepalive-interval"}, &Settings::keepalive_interval, 1s, 1h, "The time between two such questions.");
+  table.seconds({"keepalive-interval"}, &Settings::keepalive_interval, seconds{1}, hours{1},
+                "The time between two such questions.");
   table.count<unsigned>({"keepalive-count"}, &Settings::keepalive_count, 1, 100, yes,
                         "After how many unanswered questions the connection is closed.");
-  table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, 0s, 1h, yes,
+  table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, seconds{0}, hours{1}, yes,
                  "How long sent data may stay unacknowledged before the connection is closed. 0: the system's rule.");
   table.count<unsigned>({"min-connections"}, &Settings::min_connections, 1, 1000, yes,
                         "How many connections are kept open to each peer.");

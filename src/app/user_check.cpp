@@ -14,8 +14,8 @@ namespace {
 
 // An entry of the user data base; its texts are in `buffer`.
 struct User {
-  std::array<char, 16384> buffer;
-  passwd entry;
+  std::array<char, 16384> buffer{};
+  passwd entry{};
   passwd* found = nullptr;
 };
 

@@ -222,6 +222,8 @@ std::string_view host_id_fault(std::string_view id) {
     if (c == '/') return "contains a slash, so it can not be the name of a socket";
     if (c == ':') return "contains a colon, which separates the fields of hosts.tab";
     if (is_control(c)) return "contains a control byte";
+    // Log and status, in which ids stand as they are, are put into web pages.
+    if (c == '<' || c == '>' || c == '&') return "contains <, > or &, which no host id does";
   }
   return {};
 }

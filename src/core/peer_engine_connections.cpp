@@ -153,8 +153,8 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   if (state_ != PeerState::up) {
     next_attempt_ = never;
     extra_not_before_ = now;
-    report_online(now);
     set_state(now, PeerState::up);
+    report_online(now);
   }
   dispatch(now);
   if (state_ == PeerState::up) open_what_is_missing(now);
@@ -253,8 +253,8 @@ void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
   if (count_opening() > 0) return;
   next_attempt_ = std::max(now + delay, earliest_attempt(now));
   if (settings_.max_attempts > 0 && backoff_.failures() >= settings_.max_attempts) next_attempt_ = never;
-  report_away(now, error);
   set_state(now, next_attempt_ == never ? PeerState::given_up : PeerState::away);
+  report_away(now, error);
   fail_queue();
   lower_deadline(next_attempt_);
 }

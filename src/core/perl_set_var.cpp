@@ -79,10 +79,10 @@ class Parser {
   }
 
  private:
-  void warn(std::string_view name, std::size_t line, std::string text, std::string remedy) {
+  void warn(std::string_view name, std::size_t line, std::string_view text, std::string remedy) {
     if (is_ours_ != nullptr && !is_ours_(name)) return;
-    result_.problems.push_back(
-        {Problem::Kind::warning, file_, line, escape_outside_text(name, 80) + ' ' + text, std::move(remedy)});
+    result_.problems.push_back({Problem::Kind::warning, file_, line,
+                                escape_outside_text(name, 80).append(" ").append(text), std::move(remedy)});
   }
 
   void take_line(std::string_view line, std::size_t number) {

@@ -30,7 +30,8 @@ Task<void> ClientSession::run() {
     const LineSocket::ReadResult read = socket_.try_read_line();
     if (read.kind == LineSocket::Read::would_block) {
       lines = 0;
-      if (co_await socket_.wait_readable()) break;
+      const std::error_code error = co_await socket_.wait_readable();
+      if (error) break;
       continue;
     }
     if (read.kind == LineSocket::Read::end || read.kind == LineSocket::Read::failed) break;
@@ -72,11 +73,9 @@ void ClientSession::reply(std::string_view line) {
 Task<void> ClientSession::write_rest() {
   while (handler_ != nullptr && socket_.has_unsent() && !is_broken_) {
     end_in(limits_.write_timeout);
-    if (co_await socket_.wait_writable()) {
-      is_broken_ = true;
-    } else if (socket_.flush()) {
-      is_broken_ = true;
-    }
+    std::error_code error = co_await socket_.wait_writable();  // g++ 12 miscompiles an `if` with this in it
+    if (!error) error = socket_.flush();
+    if (error) is_broken_ = true;
   }
   end_at_.reset();
 }

@@ -1,16 +1,15 @@
 #include <lonc/net/line_socket.hpp>
 
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include <lonc/core/error.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <cerrno>
 #include <utility>
-
-#include <lonc/core/error.hpp>
 
 namespace lonc::net {
 
@@ -61,7 +60,8 @@ Task<LineSocket::ReadResult> LineSocket::read_line() {
   while (true) {
     const ReadResult read = try_read_line();
     if (read.kind != Read::would_block) co_return read;
-    if (const auto error = co_await wait_readable()) co_return ReadResult{Read::failed, {}, error};
+    const std::error_code error = co_await wait_readable();
+    if (error) co_return ReadResult{Read::failed, {}, error};
   }
 }
 
@@ -93,8 +93,7 @@ void LineSocket::queue_line(std::string_view line) {
 
 std::error_code LineSocket::flush() {
   while (has_unsent()) {
-    const ssize_t sent =
-        ::send(fd_, unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(fd_, unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       sent_ += static_cast<std::size_t>(sent);
     } else if (would_block(errno)) {
@@ -157,7 +156,8 @@ std::error_code LineSocket::watch() {
 
 Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait_type what) {
   release_idle_buffers();
-  if (const auto error = watch()) co_return error;
+  const std::error_code unwatched = watch();
+  if (unwatched) co_return unwatched;
   boost::system::error_code error;
   co_await watched_->async_wait(what, boost::asio::redirect_error(use_awaitable, error));
   co_return error;

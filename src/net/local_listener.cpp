@@ -1,9 +1,8 @@
 #include <lonc/net/local_listener.hpp>
 
-#include <sys/socket.h>
-
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
@@ -23,9 +22,7 @@ bool is_passing(const std::error_code& error) {
   return error.value() == ECONNABORTED || error.value() == EINTR || error.value() == EPROTO;
 }
 
-bool is_out_of_descriptors(const std::error_code& error) {
-  return error.value() == EMFILE || error.value() == ENFILE;
-}
+bool is_out_of_descriptors(const std::error_code& error) { return error.value() == EMFILE || error.value() == ENFILE; }
 
 }  // namespace
 
@@ -35,8 +32,7 @@ void refuse_client(UniqueFd fd) {
   std::array<char, 4096> line{};
   while (::recv(fd.get(), line.data(), line.size(), MSG_DONTWAIT) == static_cast<ssize_t>(line.size())) {
   }
-  [[maybe_unused]] const ssize_t sent =
-      ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 LocalListener::LocalListener(Strand strand, const std::string& path, unsigned mode, const std::string& group,

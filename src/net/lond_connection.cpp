@@ -1,13 +1,13 @@
 #include <lonc/net/lond_connection.hpp>
 
+#include <lonc/core/error.hpp>
+#include <lonc/net/tcp_socket.hpp>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 
 #include <cerrno>
 #include <utility>
-
-#include <lonc/core/error.hpp>
-#include <lonc/net/tcp_socket.hpp>
 
 namespace lonc::net {
 
@@ -18,8 +18,7 @@ constexpr unsigned lines_per_turn = 64;  // then others on the loop have their t
 // What keep-alive and TCP_USER_TIMEOUT make of a connection whose path is gone: the time-out, or the last thing that a
 // router said about it.
 std::error_code end_of_path(const std::error_code& error) {
-  if (error == std::errc::timed_out || error == std::errc::host_unreachable ||
-      error == std::errc::network_unreachable)
+  if (error == std::errc::timed_out || error == std::errc::host_unreachable || error == std::errc::network_unreachable)
     return core::Errc::path_silent;
   return error;
 }
@@ -68,14 +67,12 @@ Task<void> LondConnection::wait_for_turn() {
   ticket_ = gate_.request(strand_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake_.notify();
   });
-  while (!is_closed() && !ticket_.is_granted())
-    co_await wake_.wait();
+  while (!is_closed() && !ticket_.is_granted()) co_await wake_.wait();
 }
 
 Task<std::error_code> LondConnection::connect() {
   const PeerAddress::Query query(address_, options_.resolve_timeout, wake_);
-  while (!is_closed() && !query.is_done())
-    co_await wake_.wait();
+  while (!is_closed() && !query.is_done()) co_await wake_.wait();
   std::error_code error = core::Errc::name_not_found;
   for (const auto& endpoint : query.endpoints()) {
     if (is_closed()) break;
@@ -116,10 +113,12 @@ Task<void> LondConnection::read_lines() {
         handler_->line_received(id_, read.text, socket_->has_bytes());
         if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
         break;
-      case LineSocket::Read::would_block:
+      case LineSocket::Read::would_block: {
         lines = 0;
-        if (const auto error = co_await socket_->wait_readable()) ended(error);
+        const std::error_code error = co_await socket_->wait_readable();
+        if (error) ended(error);
         break;
+      }
       case LineSocket::Read::too_long:
         ended(core::Errc::reply_too_long);
         break;
@@ -133,19 +132,18 @@ Task<void> LondConnection::read_lines() {
   }
 }
 
-// Whatever was written during one turn of the loop goes out in one call.
+// Only what the socket did not take at once is written here.
 Task<void> LondConnection::write_lines() {
   while (!is_closed()) {
-    if (!socket_->has_unsent()) {
-      if (!wake_.take()) co_await wake_.wait();
-      continue;
+    std::error_code error = write_error_;
+    if (!error) error = socket_->flush();
+    if (!error && socket_->has_unsent()) {
+      error = co_await socket_->wait_writable();
+    } else if (!error && !wake_.take()) {
+      co_await wake_.wait();
     }
-    if (const auto error = socket_->flush()) {
-      if (is_closed_by_peer(error)) co_return;
-      co_return ended(end_of_path(error));
-    }
-    if (!socket_->has_unsent()) continue;
-    if (const auto error = co_await socket_->wait_writable()) co_return ended(error);
+    if (is_closed_by_peer(error)) co_return;
+    if (error) ended(end_of_path(error));
   }
 }
 
@@ -157,9 +155,9 @@ void LondConnection::ended(std::error_code error) {
 }
 
 void LondConnection::write_line(std::string_view line) {
-  if (is_closed() || !socket_) return;
-  socket_->queue_line(line);
-  wake_.notify();
+  if (is_closed() || !socket_ || write_error_) return;
+  write_error_ = socket_->send_line(line);
+  if (write_error_ || socket_->has_unsent()) wake_.notify();
 }
 
 void LondConnection::set_line_limit(std::size_t bytes) {

@@ -27,8 +27,7 @@ void PeerAddress::look_up() {
 void PeerAddress::answered(Resolver::Answer answer) {
   is_asking_ = false;
   if (!answer.error) last_good_ = std::move(answer.addresses);
-  for (Query* const query : std::exchange(waiting_, {}))
-    query->finish();
+  for (Query* const query : std::exchange(waiting_, {})) query->finish();
 }
 
 PeerAddress::Query::Query(std::shared_ptr<PeerAddress> owner, core::Duration timeout, AsyncEvent& wake)
@@ -53,8 +52,7 @@ void PeerAddress::Query::finish() {
 
 std::vector<PeerAddress::Endpoint> PeerAddress::Query::endpoints() const {
   std::vector<Endpoint> endpoints;
-  for (const auto& address : owner_->last_good_)
-    endpoints.emplace_back(address, owner_->port_);
+  for (const auto& address : owner_->last_good_) endpoints.emplace_back(address, owner_->port_);
   if (!endpoints.empty()) {
     const auto first = static_cast<std::ptrdiff_t>(first_ % endpoints.size());
     std::rotate(endpoints.begin(), endpoints.begin() + first, endpoints.end());

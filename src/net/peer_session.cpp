@@ -1,11 +1,11 @@
 #include <lonc/net/peer_session.hpp>
 
+#include "peer_session_impl.hpp"
+
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
 #include <utility>
-
-#include "peer_session_impl.hpp"
 
 namespace lonc::net {
 
@@ -37,9 +37,8 @@ void PeerSession::stop_listening(std::function<void()> done) {
 }
 
 void PeerSession::drain(core::TimePoint until, std::function<void()> done) {
-  boost::asio::post(impl_->strand(), [impl = impl_, until, done = std::move(done)]() mutable {
-    impl->drain(until, std::move(done));
-  });
+  boost::asio::post(impl_->strand(),
+                    [impl = impl_, until, done = std::move(done)]() mutable { impl->drain(until, std::move(done)); });
 }
 
 void PeerSession::report(std::function<void(PeerReport)> done) {

@@ -1,14 +1,14 @@
 #include "peer_session_impl.hpp"
 
+#include <lonc/core/error.hpp>
+#include <lonc/core/handshake.hpp>
+#include <lonc/net/log_sink.hpp>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <utility>
-
-#include <lonc/core/error.hpp>
-#include <lonc/core/handshake.hpp>
-#include <lonc/net/log_sink.hpp>
 
 namespace lonc::net {
 
@@ -33,8 +33,8 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       services_(services),
       failed_(std::move(failed)),
       engine_(config_.engine, seed, *this),
-      listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode,
-                                                config_.socket_group, services_.client_limit)),
+      listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode, config_.socket_group,
+                                                services_.client_limit)),
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
       timer_(strand_),
       drain_timer_(strand_),
@@ -102,8 +102,8 @@ void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
 
 void PeerSession::Impl::accept_failed(std::error_code error) {
   guarded([&] {
-    log(core::Severity::warning, "Clients can not be accepted: " + error.message() +
-                                     "; raise the limit on open files or lower max-clients");
+    log(core::Severity::warning,
+        "Clients can not be accepted: " + error.message() + "; raise the limit on open files or lower max-clients");
   });
 }
 
@@ -181,7 +181,8 @@ void PeerSession::Impl::connection_started(core::ConnectionId id) {
 void PeerSession::Impl::connection_trying(const PeerAddress::Endpoint& endpoint) {
   guarded([&] {
     const std::string address = endpoint.address().to_string();
-    address_text_ = (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+    address_text_ =
+        (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
   });
 }
 
@@ -246,7 +247,12 @@ void PeerSession::Impl::stop_listening(std::function<void()> done) {
 
 void PeerSession::Impl::drain(core::TimePoint until, std::function<void()> done) {
   if (has_ended_) return call(std::move(done));
-  drain_done_ = std::move(done);
+  // A second call only makes the end come sooner; whoever made the first is told as well.
+  if (drain_done_) {
+    drain_done_ = [first = std::move(drain_done_), second = std::move(done)] { first(), second(); };
+  } else {
+    drain_done_ = std::move(done);
+  }
   guarded([&] {
     engine_.drain(now(), until);
     listener_->stop();
@@ -304,10 +310,8 @@ void PeerSession::Impl::release() {
   listener_->close();
   timer_.cancel();
   drain_timer_.cancel();
-  for (const auto& [id, client] : std::exchange(clients_, {}))
-    client->close();
-  for (const auto& connection : std::exchange(connections_, {}))
-    connection->close();
+  for (const auto& [id, client] : std::exchange(clients_, {})) client->close();
+  for (const auto& connection : std::exchange(connections_, {})) connection->close();
 }
 
 }  // namespace lonc::net

@@ -1,6 +1,15 @@
 // The inside of PeerSession: does for one core::PeerEngine what it asks for. Everything runs on the strand.
 #pragma once
 
+#include <lonc/core/effects.hpp>
+#include <lonc/core/peer_engine.hpp>
+#include <lonc/net/client_session.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/local_listener.hpp>
+#include <lonc/net/lond_connection.hpp>
+#include <lonc/net/peer_address.hpp>
+#include <lonc/net/peer_session.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -12,15 +21,6 @@
 #include <system_error>
 #include <unordered_map>
 #include <vector>
-
-#include <lonc/core/effects.hpp>
-#include <lonc/core/peer_engine.hpp>
-#include <lonc/net/client_session.hpp>
-#include <lonc/net/executor.hpp>
-#include <lonc/net/local_listener.hpp>
-#include <lonc/net/lond_connection.hpp>
-#include <lonc/net/peer_address.hpp>
-#include <lonc/net/peer_session.hpp>
 
 namespace lonc::net {
 

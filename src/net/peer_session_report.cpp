@@ -1,13 +1,14 @@
 // The part of PeerSession::Impl that tells people what is going on.
-#include <utility>
+#include "peer_session_impl.hpp"
 
 #include <lonc/net/log_sink.hpp>
 
-#include "peer_session_impl.hpp"
+#include <utility>
 
 namespace lonc::net {
 
 void PeerSession::Impl::log(core::Severity severity, std::string_view message) {
+  if (std::exchange(is_status_old_, false)) refresh_status();
   last_log_ = message;
   last_log_at_ = std::chrono::system_clock::now();
   services_.log.write(severity, LogContext{peer_id_, text_, text_since_}, message);

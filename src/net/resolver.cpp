@@ -1,11 +1,12 @@
 #include <lonc/net/resolver.hpp>
 
-#include <netdb.h>
-#include <signal.h>
-#include <sys/socket.h>
+#include <lonc/core/error.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <netdb.h>
+#include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,8 +18,6 @@
 #include <optional>
 #include <thread>
 #include <utility>
-
-#include <lonc/core/error.hpp>
 
 namespace lonc::net {
 
@@ -80,9 +79,8 @@ struct Resolver::Job {
   void answer(Answer result) {
     const std::lock_guard lock(mutex);
     if (!strand) return;
-    boost::asio::post(*strand, [handler = std::move(handler), result = std::move(result)]() mutable {
-      handler(std::move(result));
-    });
+    boost::asio::post(
+        *strand, [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
     strand.reset();
     handler = nullptr;
   }

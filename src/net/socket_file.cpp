@@ -84,8 +84,7 @@ SocketFile::SocketFile(std::string path, unsigned mode, const std::string& group
 // listen(), so the time before mode and group are right does not matter.
 void SocketFile::bind_in(int directory, const std::string& name, unsigned mode, const std::string& group) {
   const sockaddr_un address = address_of("/proc/self/fd/" + std::to_string(directory) + "/" + name);
-  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    fail(errno, "bind " + path_);
+  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail(errno, "bind " + path_);
   if (!group.empty() &&
       ::fchownat(directory, name.c_str(), static_cast<uid_t>(-1), group_id(group), AT_SYMLINK_NOFOLLOW) != 0)
     fail(errno, "give " + path_ + " to group " + group);

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -31,7 +32,7 @@ class Child {
   explicit Child(const std::function<int()>& body) {
     std::fflush(nullptr);
     pid_ = ::fork();
-    if (pid_ == 0) ::_exit(body());
+    if (pid_ == 0) run(body);
   }
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   Child& operator=(Child&&) = delete;
@@ -55,6 +56,16 @@ class Child {
   }
 
  private:
+  // An exception must not get out: the child would go on as a second copy of the test program.
+  [[noreturn]] static void run(const std::function<int()>& body) {
+    try {
+      ::_exit(body());
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "child: %s\n", error.what());
+    }
+    ::_exit(99);
+  }
+
   pid_t pid_ = -1;
 };
 

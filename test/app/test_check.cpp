@@ -100,6 +100,17 @@ TEST_CASE("errors in the settings keep lonc from starting") {
   CHECK(report.text.ends_with("\nlonc would not start.\n"));
 }
 
+TEST_CASE("with bad settings hosts.tab is looked at all the same") {
+  const Node node;
+  node.write_hosts("a1:d:library:n:127.0.0.1\nnonsense\n");
+  const auto loaded = node.load({"threads=many"});
+  const auto report = check(loaded, {});
+  CHECK_FALSE(report.would_start);
+  CHECK(contains(report.text, "Peers: 1 in "));
+  CHECK(contains(report.text, "hosts.tab:2: error: too few fields"));
+  CHECK(collect_problems(loaded, {}).problems.size() == 1);
+}
+
 TEST_CASE("directories must be there; without lon-status lonc goes on") {
   const Node node;
   std::filesystem::remove(node.dir / "html/lon-status");

@@ -75,6 +75,7 @@ TEST_CASE("lines of all threads are written whole and in the order of each") {
   {
     Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 8192}};
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([&log, thread] {
         for (int i = 0; i < 500; ++i) {

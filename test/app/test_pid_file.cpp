@@ -96,7 +96,7 @@ TEST_CASE("a stale file is replaced") {
 
 TEST_CASE("an older lonc, which takes no lock, is respected while it lives") {
   const TempDir dir;
-  Child old = sleeper(GENERATE("lonc", "loncnew", "lonc: Connected"));
+  const Child old = sleeper(GENERATE("lonc", "loncnew", "lonc: Connected"));
   write_file(dir / "lonc.pid", std::to_string(old.pid()) + "\n");
   PidFile file;
   const auto error = file.acquire(dir / "lonc.pid");
@@ -190,6 +190,7 @@ std::string race(const std::string& path, int count) {
   REQUIRE(::pipe(go.data()) == 0);
   REQUIRE(::pipe(results.data()) == 0);
   std::vector<Child> children;
+  children.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     children.emplace_back([&] {
       ::close(go[1]);
@@ -239,6 +240,7 @@ TEST_CASE("instances that follow one another are never two at a time") {
   const std::string path = dir / "lonc.pid";
   // Each holds a lock of its own while it is the one; release goes in the order of a stop.
   std::vector<Child> children;
+  children.reserve(6);
   for (int i = 0; i < 6; ++i) {
     children.emplace_back([&] {
       for (int won = 0; won < 40;) {

@@ -11,7 +11,8 @@ use IO::Socket::UNIX;
 use Time::HiRes qw(time sleep);
 
 my %option = ('workers' => 4, 'requests' => 100, 'pid-file' => '');
-GetOptions(\%option, 'load', 'workers=i', 'requests=i', 'encrypt', 'pid-file=s') or die "lonnet_client.pl: bad arguments\n";
+GetOptions(\%option, qw(load encrypt workers=i requests=i pid-file=s))
+    or die "lonnet_client.pl: bad arguments\n";
 my ($socket_dir, $first_host, @rest) = @ARGV;
 die "lonnet_client.pl: SOCKETDIR HOST ... expected\n" unless defined $first_host;
 

@@ -87,7 +87,7 @@ class Node:
         self.perl_set_var.write_text("".join(f"PerlSetVar {name} {value}\n" for name, value in variables.items()))
 
     def write_hosts(self, hosts):
-        self.hosts = [host.split(":")[0] for host in hosts]
+        self.hosts = {host.split(":")[0] for host in [*hosts, self.own_id]}
         lines = [host if ":" in host else f"{host}:msu:library:{host}.example.org:{self.network.address(host)}"
                  for host in [*hosts, self.own_id]]
         # As an administrator's tool does it: never half a file.
@@ -97,6 +97,9 @@ class Node:
 
     def log(self):
         return self.log_file.read_text() if self.log_file.exists() else ""
+
+    def log_about(self, server):
+        return [line for line in self.log().splitlines() if f") [{server}] [" in line]
 
     def errors(self):
         return self.error_file.read_text(errors="replace")
@@ -132,7 +135,7 @@ class Node:
     def is_ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"lonc ended with {self.process.returncode}: {self.description()}")
-        return self.pid() and all(self.is_listening(host) for host in self.hosts)
+        return self.pid() and all(map(self.is_listening, self.hosts)) and self.status_file.exists()
 
     def is_listening(self, host):
         with Client(self.socket_path(host)):
@@ -184,6 +187,14 @@ class Node:
         """As lonnet does it: one connection, one line, one answer; None is end of file."""
         with self.client(host, timeout) as client:
             return client.ask(line)
+
+    def request_in_flight(self, peer, host, line):
+        """A client whose request has reached the peer."""
+        before = peer.stats(host)["requests"]
+        client = self.client(host, 20)
+        client.send(line + "\n")
+        wait_for(lambda: peer.stats(host)["requests"] > before, "the request is in flight")
+        return client
 
     def wait_up(self, host, seconds=10):
         wait_for(lambda: self.request(host, "whoami") == host, f"{host} is up", seconds)

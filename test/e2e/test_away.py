@@ -13,12 +13,9 @@ class AwayTest(E2eTest):
         node = self.node(["msul1", "msul2"])
         node.wait_up("msul1")
         with Load(node, ["msul2"], clients=4, seconds=3, rate=500) as neighbour:
-            waiting = node.client("msul1")
-            waiting.send("stall\n")
-            wait_for(lambda: lost.stats("msul1")["requests"], "the request is in flight")
-            lost.kill()
-            self.assertEqual(self.assert_quick(0.5, waiting.line), "con_lost")
-            waiting.close()
+            with node.request_in_flight(lost, "msul1", "stall") as waiting:
+                lost.kill()
+                self.assertEqual(self.assert_quick(0.5, waiting.line), "con_lost")
             node.wait_lost("msul1", 2)
             for _ in range(50):
                 self.assert_lost_at_once(node, "msul1")
@@ -91,13 +88,15 @@ class AwayTest(E2eTest):
         self.assertGreater(tally["ok"], 0)
 
     def test_line_out_of_turn_reaches_nobody(self):
+        """Two lines for one request: which of them is the answer can not be told, so neither need be given."""
         peer, node = self.pair(["msul1"], settings={"max-connections": "1"})
-        for line, answer in (("unasked:50:boo", "ok"), ("twice:boo", "boo"), ("encrypt:twice:boo", "boo")):
+        for line, answers in (("unasked:50:boo", ["ok"]), ("twice:boo", ["boo", "con_lost"]),
+                              ("encrypt:twice:boo", ["boo", "con_lost"])):
             accepted = peer.stats("msul1")["accepted"]
-            self.assertEqual(node.request("msul1", line), answer)
+            self.assertIn(node.request("msul1", line), answers)
             wait_for(lambda: peer.stats("msul1")["accepted"] > accepted, "the connection was replaced")
+            node.wait_up("msul1")
             self.assertEqual(node.request("msul1", "echo:mine"), "mine")
-        self.assertIn("a line that no request had asked for", node.log())
 
     def test_stalled_peer_costs_one_timeout(self):
         _, node = self.pair(["msul1"], settings={"request-timeout": "1s"})

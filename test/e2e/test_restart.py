@@ -32,7 +32,7 @@ class RestartTest(E2eTest):
                 overlaps += old.poll() is None
                 draining.append((old, client, number))
                 self.assertEqual(sorted(path.name for path in node.sockets.iterdir() if path.is_socket()),
-                                 sorted([*HOSTS, node.own_id]))
+                                 sorted(node.hosts))
             tally = running.stop()
         self.assertEqual((tally["wrong"], tally["error"]), (0, 0), tally)
         self.assertGreater(tally["ok"], RESTARTS, tally)

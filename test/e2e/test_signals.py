@@ -7,13 +7,9 @@ from e2e.peers import Load
 
 
 class StopTest(E2eTest):
-    def in_flight(self, node, peer, line, host="msul1"):
-        """A client whose request has reached the peer."""
-        before = peer.stats(host)["requests"]
-        client = node.client(host)
+    def in_flight(self, node, peer, line):
+        client = node.request_in_flight(peer, "msul1", line)
         self.addCleanup(client.close)
-        client.send(line + "\n")
-        wait_for(lambda: peer.stats(host)["requests"] > before, "the request is in flight")
         return client
 
     def test_term_drains(self):
@@ -125,9 +121,7 @@ class ReloadTest(E2eTest):
         peer = self.standin(["msul1", "msul2"])
         node = self.node(["msul1", "msul2"])
         node.wait_up("msul2")
-        with node.client("msul2") as client:
-            client.send("delay:800:finished\n")
-            wait_for(lambda: peer.stats("msul2")["requests"] > 1, "the request is in flight")
+        with node.request_in_flight(peer, "msul2", "delay:800:finished") as client:
             node.write_hosts(["msul1"])
             node.hang_up()
             self.assertEqual(client.line(), "finished")
@@ -137,7 +131,7 @@ class ReloadTest(E2eTest):
 class SweepTest(E2eTest):
     def test_failures_are_forgotten(self):
         """The back-off would wait for minutes; USR1 tries at once."""
-        node = self.node(["msul1"], settings={"backoff-first": "5min", "backoff-longest": "5min", "connect-wait": "0s"})
+        node = self.node(["msul1"], settings={"backoff-first": "1h", "backoff-longest": "1h"})
         node.wait_lost("msul1")
         peer = self.standin(["msul1"])
         node.signal(signal.SIGUSR1)

@@ -1,14 +1,19 @@
 // What the tests of this layer share: waiting with a deadline, directories, blocking-free peers and clients.
 #pragma once
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/log_sink.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -25,10 +30,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <lonc/net/executor.hpp>
-#include <lonc/net/log_sink.hpp>
-#include <lonc/net/unique_fd.hpp>
 
 namespace lonc::test {
 
@@ -125,6 +126,11 @@ class Wire {
     received_.erase(0, end + 1);
     return true;
   }
+  // The kernel of the other end has everything that was sent over TCP; loopback may lag behind.
+  bool is_delivered() const {
+    int waiting = 0;
+    return ::ioctl(fd_.get(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
+  }
   void end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
   void close() { fd_.reset(); }
 
@@ -172,6 +178,10 @@ class KeptLog : public net::LogSink {
     const std::lock_guard lock(mutex_);
     if (throws_on && message.find(*throws_on) != std::string_view::npos) throw std::runtime_error("log sink");
     lines_.push_back(std::string(context.server) + " [" + std::string(context.status) + "]: " + std::string(message));
+  }
+  std::vector<std::string> lines() {
+    const std::lock_guard lock(mutex_);
+    return lines_;
   }
   bool has(std::string_view text) {
     const std::lock_guard lock(mutex_);

@@ -1,7 +1,7 @@
-#include <lonc/net/async_event.hpp>
-
 #include "net/net_support.hpp"
 #include "support/catch.hpp"
+
+#include <lonc/net/async_event.hpp>
 
 using lonc::net::AsyncEvent;
 using lonc::net::Strand;

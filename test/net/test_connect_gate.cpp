@@ -1,9 +1,9 @@
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
 #include <lonc/net/connect_gate.hpp>
 
 #include <optional>
-
-#include "net/net_support.hpp"
-#include "support/catch.hpp"
 
 using lonc::net::ConnectGate;
 using lonc::test::run_ready;

@@ -1,11 +1,10 @@
-#include <lonc/net/line_socket.hpp>
-
-#include <boost/asio/post.hpp>
-
 #include "net/net_support.hpp"
 #include "support/catch.hpp"
 
 #include <lonc/core/error.hpp>
+#include <lonc/net/line_socket.hpp>
+
+#include <boost/asio/post.hpp>
 
 using lonc::net::LineSocket;
 using lonc::net::Strand;
@@ -19,7 +18,9 @@ namespace {
 
 struct Fixture {
   explicit Fixture(std::size_t limit = 1000)
-      : fds(socket_pair()), strand(boost::asio::make_strand(io)), socket(strand, std::move(fds.first), limit),
+      : fds(socket_pair()),
+        strand(boost::asio::make_strand(io)),
+        socket(strand, std::move(fds.first), limit),
         wire(std::move(fds.second)) {}
   boost::asio::io_context io;
   std::pair<lonc::net::UniqueFd, lonc::net::UniqueFd> fds;
@@ -44,8 +45,9 @@ Task<void> collect(LineSocket& socket, std::vector<std::string>& lines, LineSock
 
 Task<void> send_all(LineSocket& socket, bool& done) {
   while (socket.has_unsent()) {
-    if (const auto error = co_await socket.wait_writable()) throw std::system_error(error);
-    if (const auto error = socket.flush()) throw std::system_error(error);
+    std::error_code error = co_await socket.wait_writable();
+    if (!error) error = socket.flush();
+    if (error) throw std::system_error(error);
   }
   done = true;
 }

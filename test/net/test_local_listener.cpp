@@ -1,16 +1,15 @@
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
 #include <lonc/net/local_listener.hpp>
 
+#include <boost/asio/post.hpp>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
-
 #include <fstream>
 #include <memory>
-
-#include "net/net_support.hpp"
-#include "support/catch.hpp"
 
 using lonc::net::ClientLimit;
 using lonc::net::LocalListener;
@@ -146,12 +145,10 @@ TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
   const auto listener = f.listen();
   run_ready(f.io);
   std::vector<Wire> crowd;
-  for (int i = 0; i != 300; ++i)
-    crowd.push_back(f.connect());
+  for (int i = 0; i != 300; ++i) crowd.push_back(f.connect());
   bool had_turn = false;
   f.io.restart();
-  while (f.accepted.clients.empty())
-    f.io.run_one_for(std::chrono::seconds{10});
+  while (f.accepted.clients.empty()) f.io.run_one_for(std::chrono::seconds{10});
   boost::asio::post(f.strand, [&] {
     had_turn = true;
     CHECK(f.accepted.clients.size() < 300);
@@ -217,8 +214,7 @@ TEST_CASE("LocalListener does not spin when even the spare descriptor is gone") 
     });
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{120};
     f.io.restart();
-    while (std::chrono::steady_clock::now() < end)
-      turns += f.io.run_one_for(std::chrono::milliseconds{10});
+    while (std::chrono::steady_clock::now() < end) turns += f.io.run_one_for(std::chrono::milliseconds{10});
   }
   CHECK(turns < 30);
   CHECK(f.accepted.errors.size() == 1);

@@ -1,15 +1,14 @@
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/core/error.hpp>
+#include <lonc/net/peer_address.hpp>
 #include <lonc/net/resolver.hpp>
 
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
-
-#include <lonc/core/error.hpp>
-#include <lonc/net/peer_address.hpp>
-
-#include "net/net_support.hpp"
-#include "support/catch.hpp"
 
 using lonc::net::AsyncEvent;
 using lonc::net::PeerAddress;
@@ -56,9 +55,8 @@ struct Fixture {
   std::shared_ptr<NameServer> server = std::make_shared<NameServer>();
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
-  std::optional<Resolver> resolver{std::in_place, 4u, [server = server](const std::string& name) {
-                                     return server->look_up(name);
-                                   }};
+  std::optional<Resolver> resolver{std::in_place, 4u,
+                                   [server = server](const std::string& name) { return server->look_up(name); }};
   AsyncEvent wake{strand};
   ~Fixture() { server->open(); }
 
@@ -85,9 +83,8 @@ TEST_CASE("Resolver: a look-up that is stuck does not delay another") {
   bool fast_done = false;
   const auto slow = f.resolver->lookup("slow", f.strand, [&](const Resolver::Answer&) { slow_done = true; });
   f.server->wait_asked(1);
-  const auto fast = f.resolver->lookup("fast", f.strand, [&](const Resolver::Answer& answer) {
-    fast_done = answer.addresses.size() == 2;
-  });
+  const auto fast = f.resolver->lookup(
+      "fast", f.strand, [&](const Resolver::Answer& answer) { fast_done = answer.addresses.size() == 2; });
   REQUIRE(run_until(f.io, [&] { return fast_done; }));
   CHECK_FALSE(slow_done);
   f.server->open();

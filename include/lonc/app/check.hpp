@@ -18,7 +18,7 @@ struct Findings {
 };
 
 // Settings, hosts.tab and what the machine has to offer: directories, user, group, descriptors. For --check and for
-// the start of the daemon.
+// the start of the daemon. `hosts` without a path was not read, which is not a finding.
 Findings collect_problems(const LoadedSettings& loaded, const HostTableFile& hosts);
 
 struct CheckReport {
@@ -26,6 +26,7 @@ struct CheckReport {
   bool would_start = false;
 };
 
+// Reads hosts.tab itself if `hosts` was not read, so that all problems are told at once.
 CheckReport check(const LoadedSettings& loaded, const HostTableFile& hosts);
 
 }  // namespace lonc::app

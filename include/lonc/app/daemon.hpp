@@ -29,10 +29,12 @@ namespace lonc::app {
 // What a start or a reload reads.
 struct Configuration {
   LoadedSettings loaded;
-  HostTableFile hosts;
+  HostTableFile hosts;                    // not read if the settings can not be used
+  std::vector<std::string> needs_restart;  // changed settings that keep their running value
 };
 
-Configuration read_configuration(const SettingsSources& sources);
+// `running`: the settings in force, for a reload.
+Configuration read_configuration(const SettingsSources& sources, const Settings* running = nullptr);
 
 class Daemon {
  public:
@@ -54,6 +56,8 @@ class Daemon {
   void sweep();
   void reload();
   void put_in_force(Configuration configuration);
+  void replace_configuration(Configuration configuration);
+  void fit_clients(std::string_view prefix);
   void write_status();
   void status_written(const FileError& failure);
   template <typename Result>

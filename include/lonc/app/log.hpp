@@ -28,7 +28,7 @@ LogOptions log_options(const Settings& settings);
 class Log : public net::LogSink {
  public:
   // Begins the thread, so it is made after the last fork. The file is opened with the first line.
-  explicit Log(LogOptions options);
+  explicit Log(const LogOptions& options);
   // close(), with two seconds to wait.
   ~Log() override;
   Log(const Log&) = delete;

@@ -2,7 +2,10 @@
 // asked and stopped together. Decides nothing about a single peer.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,7 +41,7 @@ class PeerFleet {
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.
   void stop_listening(std::function<void()> done);
-  // Once: `done` when every session has ended. A second call only makes the end come sooner.
+  // `done` when every session has ended. A second call only makes the end come sooner.
   void drain(core::TimePoint until, std::function<void()> done);
 
   std::size_t size() const { return members_.size(); }
@@ -47,7 +50,8 @@ class PeerFleet {
   struct Member {
     net::PeerConfig config;
     std::unique_ptr<net::PeerSession> session;  // null while it waits to be restarted
-    std::uint64_t generation = 0;
+    std::uint64_t generation = 0;  // of the session: what an earlier one still says is ignored
+    unsigned restarts = 0;         // in a row; each doubles the delay before the next
   };
 
   void open(Member& member);
@@ -55,6 +59,7 @@ class PeerFleet {
   void retire(std::unique_ptr<net::PeerSession> session, core::TimePoint until);
   void session_failed(const std::string& id, std::uint64_t generation, const std::exception_ptr& error);
   void restart_later(const std::string& id);
+  static std::chrono::seconds restart_delay(unsigned restarts);
   void log(core::Severity severity, const std::string& id, const std::string& message);
 
   boost::asio::io_context& io_;

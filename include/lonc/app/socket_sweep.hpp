@@ -8,6 +8,7 @@
 
 namespace lonc::app {
 
+// Names from the directory are escaped for the log in both.
 struct SweepResult {
   std::vector<std::string> removed;   // names, sorted
   std::vector<std::string> problems;  // what could not be looked at or removed, and why

@@ -1,13 +1,13 @@
 // Wakes one coroutine of a strand. To be used on that strand only; not a way to pass data between threads.
 #pragma once
 
+#include <lonc/net/executor.hpp>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 
 #include <optional>
 #include <utility>
-
-#include <lonc/net/executor.hpp>
 
 namespace lonc::net {
 

@@ -2,13 +2,13 @@
 // refusing more. Accepts and answers nothing.
 #pragma once
 
+#include <lonc/net/spare_descriptor.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include <lonc/net/spare_descriptor.hpp>
 
 namespace lonc::net {
 

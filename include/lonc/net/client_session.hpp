@@ -1,17 +1,17 @@
 // One local client: gives its lines to the peer session, one at a time, and writes the answers. Decides nothing.
 #pragma once
 
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <string_view>
-
 #include <lonc/core/types.hpp>
 #include <lonc/net/async_event.hpp>
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/line_socket.hpp>
 #include <lonc/net/unique_fd.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
 
 namespace lonc::net {
 

@@ -2,11 +2,11 @@
 // Connects nothing itself.
 #pragma once
 
+#include <lonc/net/executor.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
-
-#include <lonc/net/executor.hpp>
 
 namespace lonc::net {
 

@@ -1,9 +1,9 @@
 // How a lond connection finds out that the path has gone silent. Only the values.
 #pragma once
 
-#include <chrono>
-
 #include <lonc/core/types.hpp>
+
+#include <chrono>
 
 namespace lonc::net {
 

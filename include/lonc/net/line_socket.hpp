@@ -2,6 +2,10 @@
 // descriptor only when it must wait. Knows no protocol and no deadline.
 #pragma once
 
+#include <lonc/core/line_framer.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/unique_fd.hpp>
+
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <cstddef>
@@ -9,10 +13,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <lonc/core/line_framer.hpp>
-#include <lonc/net/executor.hpp>
-#include <lonc/net/unique_fd.hpp>
 
 namespace lonc::net {
 
@@ -40,7 +40,7 @@ class LineSocket {
 
   // Sends `line` and '\n', or keeps what the socket does not take at once.
   std::error_code send_line(std::string_view line);
-  // Only keeps it, for a flush() that sends several lines in one call.
+  // Only keeps it, for a flush() that sends several lines in one call: the way for requests that are pipelined.
   void queue_line(std::string_view line);
   // Sends what is kept, as far as the socket takes it.
   std::error_code flush();

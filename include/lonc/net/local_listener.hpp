@@ -2,6 +2,11 @@
 // refuse the ones for whom there is no descriptor.
 #pragma once
 
+#include <lonc/net/client_limit.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/socket_file.hpp>
+#include <lonc/net/unique_fd.hpp>
+
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <functional>
@@ -9,11 +14,6 @@
 #include <optional>
 #include <string>
 #include <system_error>
-
-#include <lonc/net/client_limit.hpp>
-#include <lonc/net/executor.hpp>
-#include <lonc/net/socket_file.hpp>
-#include <lonc/net/unique_fd.hpp>
 
 namespace lonc::net {
 

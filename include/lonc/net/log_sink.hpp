@@ -1,11 +1,11 @@
 // Where a session's log lines go. app writes them to a file; tests keep them.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::net {
 

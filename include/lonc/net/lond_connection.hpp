@@ -2,12 +2,6 @@
 // when to give up is decided by core::PeerEngine.
 #pragma once
 
-#include <cstddef>
-#include <exception>
-#include <memory>
-#include <string_view>
-#include <system_error>
-
 #include <lonc/core/types.hpp>
 #include <lonc/net/async_event.hpp>
 #include <lonc/net/connect_gate.hpp>
@@ -15,6 +9,12 @@
 #include <lonc/net/keep_alive.hpp>
 #include <lonc/net/line_socket.hpp>
 #include <lonc/net/peer_address.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string_view>
+#include <system_error>
 
 namespace lonc::net {
 
@@ -48,6 +48,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // The whole life of the connection. Exceptions of the handler come out of it.
   Task<void> run();
 
+  // Sends at once: between check_quiet() and the sending of a request nothing that came too late for an earlier one
+  // may slip in. An error is an event of a later turn.
   void write_line(std::string_view line);
   // The handshake is over with this: the slot of the attempt is given back.
   void set_line_limit(std::size_t bytes);
@@ -76,7 +78,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   ConnectGate::Ticket ticket_;
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
   AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
-  std::exception_ptr failure_;          // of one of the two loops
+  std::error_code write_error_;
+  std::exception_ptr failure_;  // of one of the two loops
 };
 
 }  // namespace lonc::net

@@ -2,6 +2,11 @@
 // addresses to fall back on. Used on the session's strand only.
 #pragma once
 
+#include <lonc/core/types.hpp>
+#include <lonc/net/async_event.hpp>
+#include <lonc/net/executor.hpp>
+#include <lonc/net/resolver.hpp>
+
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstddef>
@@ -10,11 +15,6 @@
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include <lonc/core/types.hpp>
-#include <lonc/net/async_event.hpp>
-#include <lonc/net/executor.hpp>
-#include <lonc/net/resolver.hpp>
 
 namespace lonc::net {
 

@@ -1,12 +1,12 @@
 // A peer as the status files show it: the engine's view, with wall-clock times and what net itself counts.
 #pragma once
 
+#include <lonc/core/peer_status.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
-
-#include <lonc/core/peer_status.hpp>
 
 namespace lonc::net {
 

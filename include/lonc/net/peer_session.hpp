@@ -1,18 +1,18 @@
 // One peer at work on its strand: its UNIX socket, its clients, its engine and its connections to lond.
 #pragma once
 
+#include <lonc/core/peer_settings.hpp>
+#include <lonc/net/keep_alive.hpp>
+#include <lonc/net/peer_report.hpp>
+
+#include <boost/asio/io_context.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <boost/asio/io_context.hpp>
-
-#include <lonc/core/peer_settings.hpp>
-#include <lonc/net/keep_alive.hpp>
-#include <lonc/net/peer_report.hpp>
 
 namespace lonc::net {
 
@@ -68,7 +68,7 @@ class PeerSession {
   // not been sent yet, and to all that come later. What is in flight goes on, until drain().
   void stop_listening(std::function<void()> done);
   // Stops listening, lets what is in flight end until `until`, gives clients their answers and closes everything;
-  // then calls `done`. A session that has failed calls it too.
+  // then calls `done`. A session that has failed calls it too. May be called again with another `until`.
   void drain(core::TimePoint until, std::function<void()> done);
   void report(std::function<void(PeerReport)> done);
 

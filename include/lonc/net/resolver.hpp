@@ -2,6 +2,8 @@
 // timeouts and the last good addresses are the business of PeerAddress.
 #pragma once
 
+#include <lonc/net/executor.hpp>
+
 #include <boost/asio/ip/address.hpp>
 
 #include <cstddef>
@@ -10,8 +12,6 @@
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include <lonc/net/executor.hpp>
 
 namespace lonc::net {
 

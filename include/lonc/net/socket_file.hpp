@@ -2,12 +2,12 @@
 // while it is still ours. Accepts, but decides nothing about clients.
 #pragma once
 
+#include <lonc/net/unique_fd.hpp>
+
 #include <sys/types.h>
 
 #include <string>
 #include <system_error>
-
-#include <lonc/net/unique_fd.hpp>
 
 namespace lonc::net {
 

@@ -1,9 +1,9 @@
 // One descriptor kept in reserve: when the process has no other left, a client can still be accepted and told so.
 #pragma once
 
-#include <mutex>
-
 #include <lonc/net/unique_fd.hpp>
+
+#include <mutex>
 
 namespace lonc::net {
 

@@ -1,12 +1,12 @@
 // The few system calls that open a TCP connection to lond. Waits for nothing.
 #pragma once
 
+#include <lonc/net/keep_alive.hpp>
+#include <lonc/net/unique_fd.hpp>
+
 #include <boost/asio/ip/tcp.hpp>
 
 #include <system_error>
-
-#include <lonc/net/keep_alive.hpp>
-#include <lonc/net/unique_fd.hpp>
 
 namespace lonc::net {
 

@@ -1,0 +1,90 @@
+"""What happens at the limits: of connections, queue, clients, descriptors and patience. Never error:, never a hang."""
+import contextlib
+import os
+import time
+
+from e2e.harness import E2eTest, wait_for
+from e2e.peers import load
+
+
+class LimitTest(E2eTest):
+    def busy(self, node, peer, number, line):
+        """So many clients, each with a request of its own."""
+        clients = [node.client("msul1", 20) for _ in range(number)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.send(line + "\n")
+        return clients
+
+    def test_connections_come_and_go(self):
+        """One is kept; as many as are needed up to the limit; the surplus is closed when idle."""
+        peer, node = self.pair(["msul1"], settings={"max-connections": "4", "idle-timeout": "1s"})
+        self.assertEqual(peer.stats("msul1")["connections"], 1)
+        clients = self.busy(node, peer, 8, "delay:700:done")
+        wait_for(lambda: peer.stats("msul1")["connections"] == 4, "all connections are open")
+        self.assertEqual([client.line() for client in clients], ["done"] * 8)
+        self.assertEqual(peer.stats("msul1")["connections"], 4)
+        wait_for(lambda: peer.stats("msul1")["connections"] == 1, "the surplus is closed", 5)
+        self.assertEqual(node.request("msul1", "echo:x"), "x")
+
+    def test_full_queue(self):
+        peer, node = self.pair(["msul1"], settings={"max-connections": "1", "max-queue": "2"})
+        slow = node.request_in_flight(peer, "msul1", "delay:1500:slow")
+        queued = self.busy(node, peer, 2, "echo:queued")
+        time.sleep(0.2)
+        self.assert_lost_at_once(node, "msul1")
+        self.assertEqual([client.line() for client in (slow, *queued)], ["slow", "queued", "queued"])
+        slow.close()
+
+    def test_too_many_clients(self):
+        _, node = self.pair(["msul1"], settings={"max-clients": "5"})
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(node.client("msul1")) for _ in range(5)]
+            self.assertEqual([client.ask("echo:in") for client in clients], ["in"] * 5)
+            for _ in range(20):
+                self.assert_lost_at_once(node, "msul1")
+            self.assertEqual([client.ask("echo:still in") for client in clients], ["still in"] * 5)
+        node.wait_up("msul1")
+
+    def test_soft_limit_of_descriptors_is_raised(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], prefix=["prlimit", "--nofile=64:5000"])
+        node.wait_up("msul1")
+        self.assert_all_right(load(node, ["msul1"], clients=300, requests=3000), 3000)
+
+    def test_hard_limit_of_descriptors(self):
+        """Told, and lived with: what does not fit is con_lost, and the daemon goes on."""
+        self.standin(["msul1"])
+        node = self.node(["msul1"], prefix=["prlimit", "--nofile=100:100"])
+        node.wait_up("msul1")
+        self.assertRegex(node.log(), "WARNING: .*100")
+        tally = load(node, ["msul1"], clients=300, requests=3000, per_connection=5)
+        self.assertEqual((tally["wrong"], tally["error"]), (0, 0), tally)
+        self.assertGreater(tally["ok"], 100, tally)
+        node.wait_up("msul1")
+        self.assertEqual(node.request("msul1", "echo:afterwards"), "afterwards")
+
+    def test_no_descriptor_is_lost(self):
+        peer, node = self.pair(["msul1"], settings={"idle-timeout": "1s"})
+        count = lambda: len(os.listdir(f"/proc/{node.pid()}/fd"))
+        before = count()
+        self.assert_all_right(load(node, ["msul1"], clients=100, requests=3000), 3000)
+        for _ in range(5):
+            peer.drop("msul1")
+            node.wait_up("msul1")
+        wait_for(lambda: count() <= before + 1, "all descriptors are closed")
+
+
+class FirstAttemptTest(E2eTest):
+    def test_request_waits_for_the_first_attempt(self):
+        """It waits until the attempt succeeds, and no longer than connect-wait; a ping never waits."""
+        peer = self.standin(["msul1"], faults={"msul1": "drip"})
+        node = self.node(["msul1"])
+        self.assertEqual(node.request("msul1", "echo:patience"), "patience")
+        node.stop()
+        peer.fault("msul1", "silent-init")
+        node = self.node(["msul1"], settings={"connect-wait": "1500ms"})
+        self.assert_lost_at_once(node, "msul1", "ping")
+        start = time.monotonic()
+        self.assertEqual(self.assert_quick(2.5, node.request, "msul1", "echo:x"), "con_lost")
+        self.assertGreater(time.monotonic() - start, 0.5)

@@ -1,0 +1,122 @@
+"""The start: one instance at a time, stale files, the background, and the wrong user."""
+import os
+import pathlib
+import pwd
+import signal
+import time
+
+from e2e.harness import E2eTest, wait_for
+
+OTHER_USER = next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid != os.getuid())
+
+
+def process_name(pid):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+
+
+class PidFileTest(E2eTest):
+    def test_second_instance(self):
+        """Told clearly and within a second, and the first is not disturbed."""
+        _, node = self.pair(["msul1"])
+        pid = node.pid()
+        for arguments in ([], ["--daemonize"]):
+            done = self.assert_quick(1, node.run, *arguments)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(str(pid), done.stderr)
+        self.assertEqual(node.pid(), pid)
+        self.assertEqual(node.request("msul1", "echo:undisturbed"), "undisturbed")
+
+    def test_stale_pid_file(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], start=False)
+        # A dead process, a living one that is no lonc, and what a crash or a full disk may leave.
+        for text in ("4194300\n", f"{os.getpid()}\n", "", "rubbish\n", "-1\n"):
+            node.pid_file.write_text(text)
+            node.start()
+            self.assertEqual(node.pid(), node.process.pid)
+            node.wait_up("msul1")
+            node.stop()
+
+    def test_process_name(self):
+        _, node = self.pair(["msul1"])
+        self.assertEqual(process_name(node.pid()), "lonc")
+
+    def test_pid_file_of_a_successor_is_left_alone(self):
+        _, node = self.pair(["msul1"])
+        node.pid_file.unlink()
+        node.pid_file.write_text("1\n")
+        node.process.terminate()
+        self.assertEqual(node.process.wait(10), 0)
+        self.assertEqual(node.pid_file.read_text(), "1\n")
+
+    def test_socket_of_a_successor_is_left_alone(self):
+        _, node = self.pair(["msul1"])
+        path = node.socket_path("msul1")
+        path.unlink()
+        path.write_text("not ours")
+        node.process.terminate()
+        self.assertEqual(node.process.wait(10), 0)
+        self.assertEqual(path.read_text(), "not ours")
+
+
+class DaemonizeTest(E2eTest):
+    def end(self, pid):
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in self.state(pid), "the daemon has ended")
+
+    def state(self, pid):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+
+    def test_parent_returns_when_all_is_ready(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], start=False)
+        done = self.assert_quick(3, node.run, "--daemonize")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        pid = node.pid()
+        self.addCleanup(self.end, pid)
+        self.assertEqual(process_name(pid), "lonc")
+        self.assertEqual(node.request("msul1", "echo:first"), "first")
+        self.assertNotEqual(os.getsid(pid), os.getsid(0))
+        self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
+        again = self.assert_quick(1, node.run, "--daemonize")
+        self.assertNotEqual(again.returncode, 0)
+        self.assertIn(str(pid), again.stderr)
+
+    def test_failed_start_is_told_to_the_caller(self):
+        node = self.node(["msul1"], start=False)
+        node.hosts_tab.unlink()
+        done = self.assert_quick(3, node.run, "--daemonize")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("hosts.tab", done.stderr)
+        node.assert_nothing_left()
+
+
+class WrongUserTest(E2eTest):
+    def fake_sendmail(self):
+        mail = self.directory / "mail"
+        script = self.directory / "sendmail"
+        script.write_text(f"#!/bin/sh\ncat > {mail}.new\nmv {mail}.new {mail}\n")
+        script.chmod(0o755)
+        return script, mail
+
+    def test_mail_and_failure(self):
+        script, mail = self.fake_sendmail()
+        node = self.node(["msul1"], start=False, settings={"sendmail": str(script)},
+                         variables={"lonAdmEMail": "adm@example.org", "lonSysEMail": "sys@example.org"})
+        done = node.run(user=OTHER_USER)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(OTHER_USER, done.stderr)
+        text = wait_for(lambda: mail.exists() and mail.read_text(), "the mail", 5)
+        for expected in ("adm@example.org", "sys@example.org", "User ID mismatch", OTHER_USER):
+            self.assertIn(expected, text)
+        node.assert_nothing_left()
+
+    def test_sendmail_that_hangs(self):
+        """The caller is not kept waiting for it."""
+        script, _ = self.fake_sendmail()
+        script.write_text("#!/bin/sh\nexec sleep 5\n")
+        node = self.node(["msul1"], start=False, settings={"sendmail": str(script)},
+                         variables={"lonAdmEMail": "adm@example.org"})
+        start = time.monotonic()
+        self.assertNotEqual(node.run(user=OTHER_USER, seconds=30).returncode, 0)
+        self.assertLess(time.monotonic() - start, 20)

@@ -1,0 +1,364 @@
+#include "net/session_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/net/peer_session.hpp>
+
+#include <atomic>
+#include <thread>
+
+using lonc::core::PeerState;
+using lonc::test::connect_local;
+using lonc::test::run_ready;
+using lonc::test::SessionFixture;
+using lonc::test::Wire;
+using namespace std::chrono_literals;
+
+TEST_CASE("PeerSession relays a request and its reply") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("ping_me\n");  // waits for the first attempt
+  REQUIRE(f.has_request("ping_me"));
+  REQUIRE(f.peer().wire.send("pong_you\n"));
+  CHECK(f.answers(client, "pong_you\n"));
+  const auto report = f.report();
+  REQUIRE(report);
+  CHECK(report->status.state == PeerState::up);
+  CHECK(report->status.counters.replies == 1);
+  CHECK(report->address == "127.0.0.1:" + std::to_string(f.lond.port()));
+  CHECK(report->clients == 1);
+  CHECK(f.gate.running() == 0);
+}
+
+TEST_CASE("PeerSession answers every line of a half-closed client, in order") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("one\ntwo\n");
+  client.end_writing();
+  REQUIRE(f.has_request("one"));
+  CHECK(f.peer().requests.size() == 1);
+  f.peer().wire.send("1\n");
+  REQUIRE(f.has_request("two"));
+  f.peer().wire.send("2\n");
+  REQUIRE(f.until([&] { return client.is_ended(); }));
+  CHECK(client.received() == "1\n2\n");
+}
+
+TEST_CASE("PeerSession: a client that left gets nothing, and nobody else gets its answer") {
+  SessionFixture f;
+  f.start();
+  auto gone = f.client_with("dump\n");
+  REQUIRE(f.has_request("dump"));
+  gone.close();
+  auto next = f.client_with("next\n");
+  run_ready(f.io);
+  f.peer().wire.send("secret\n");
+  REQUIRE(f.has_request("next"));
+  f.peer().wire.send("for next\n");
+  CHECK(f.answers(next, "for next\n"));
+}
+
+TEST_CASE("PeerSession: a late line makes the connection unusable") {
+  SessionFixture f;
+  f.start();
+  auto first = f.client_with("first\n");
+  REQUIRE(f.has_request("first"));
+  f.peer().wire.send("1\n");
+  REQUIRE(f.answers(first, "1\n"));
+  // The late line and the client's request are there in the same turn.
+  f.peer().wire.send("late answer of somebody else\n");
+  while (!f.peer().wire.is_delivered()) std::this_thread::yield();
+  auto client = f.client_with("log\n");
+  REQUIRE(f.until([&] { return f.connections.size() == 2; }));
+  REQUIRE(f.has_request("log"));
+  f.peer().wire.send("right\n");
+  CHECK(f.answers(client, "right\n"));
+  CHECK(f.connections[0]->requests == std::vector<std::string>{"first"});
+  CHECK(f.connections[0]->wire.is_ended());
+}
+
+TEST_CASE("PeerSession: the peer closes while a request is in flight") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+  f.peer().wire.close();
+  CHECK(f.answers(client, "con_lost\n"));
+}
+
+TEST_CASE("PeerSession: a peer that refuses is away, and is reached again when told so") {
+  SessionFixture f;
+  f.lond.close();
+  f.config.engine.backoff_first = 1h;
+  f.config.engine.backoff_longest = 1h;
+  f.start();
+  REQUIRE(f.until_state(PeerState::away));
+  CHECK(f.report()->status.last_error.find("refused") != std::string::npos);
+  auto client = f.client_with("log\n");
+  CHECK(f.answers(client, "con_lost\n"));
+  CHECK(f.log.has("refused"));
+}
+
+TEST_CASE("PeerSession: a name that is not known fails the attempt") {
+  SessionFixture f;
+  lonc::net::Resolver nowhere(1, [](const std::string&) {
+    return lonc::net::Resolver::Answer{std::make_error_code(std::errc::host_unreachable), {}};
+  });
+  f.config.address.clear();
+  lonc::net::PeerSession session(f.io, f.config, {f.log, nowhere, f.gate, f.clients}, 1, [](std::exception_ptr) {});
+  session.start();
+  CHECK(f.until([&] { return f.log.has("name"); }));
+}
+
+TEST_CASE("PeerSession goes on to the next address at once") {
+  SessionFixture f;
+  lonc::net::Resolver two(1, [](const std::string&) {
+    return lonc::net::Resolver::Answer{
+        {}, {boost::asio::ip::make_address("127.0.0.2"), boost::asio::ip::make_address("127.0.0.1")}};
+  });
+  f.config.address.clear();
+  {
+    lonc::net::PeerSession session(f.io, f.config, {f.log, two, f.gate, f.clients}, 1, [](std::exception_ptr) {});
+    session.start();
+    auto client = f.client_with("log\n");
+    CHECK(f.has_request("log"));
+  }
+  run_ready(f.io);
+}
+
+TEST_CASE("PeerSession: close_connection_exit ends its sender without an answer and others with con_lost") {
+  SessionFixture f;
+  f.start();
+  auto waiting = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+  auto closer = f.client_with("close_connection_exit\n");
+  CHECK(f.answers(waiting, "con_lost\n"));
+  REQUIRE(f.until([&] { return closer.is_ended(); }));
+  CHECK(closer.received().empty());
+}
+
+TEST_CASE("PeerSession: a line too long is answered error: and nothing is relayed") {
+  SessionFixture f;
+  f.config.engine.max_line_length = 100;
+  f.start();
+  REQUIRE(f.is_up());
+  auto client = f.client_with(std::string(10'000, 'x') + "\n");
+  REQUIRE(f.until([&] { return client.received().starts_with("error:") && client.received().ends_with("\n"); }));
+  CHECK(f.peer().requests.empty());
+}
+
+TEST_CASE("PeerSession carries megabytes both ways") {
+  SessionFixture f;
+  f.start();
+  const std::string big(3'000'000, 'b');
+  REQUIRE(f.is_up());
+  auto client = f.client();
+  std::size_t sent = 0;
+  const std::string line = big + "\n";
+  REQUIRE(f.until([&] {
+    const ssize_t more = ::send(client.fd(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (more > 0) sent += static_cast<std::size_t>(more);
+    return sent == line.size();
+  }));
+  REQUIRE(f.has_request(big));
+  sent = 0;
+  REQUIRE(f.until([&] {
+    const ssize_t more =
+        ::send(f.peer().wire.fd(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (more > 0) sent += static_cast<std::size_t>(more);
+    return sent == line.size() && client.received().size() == line.size();
+  }));
+}
+
+TEST_CASE("PeerSession: an exception ends this session alone, once") {
+  SessionFixture broken;
+  SessionFixture neighbour("msul3");
+  // Both on one loop.
+  neighbour.start();
+  REQUIRE(neighbour.is_up());
+  broken.log.throws_on = "Request Close Connection";
+  broken.start();
+  REQUIRE(broken.is_up());
+  auto waiting = broken.client_with("log\n");
+  REQUIRE(broken.has_request("log"));
+  auto poison = broken.client_with("close_connection_exit\n");
+  REQUIRE(broken.until([&] { return broken.failures != 0; }));
+  CHECK(broken.is_failure_told);
+  CHECK(broken.until([&] { return waiting.is_ended() && poison.is_ended(); }));
+  CHECK(connect_local(broken.config.socket_path).second == ENOENT);
+  CHECK(broken.until([&] { return broken.peer().wire.is_ended(); }));
+  bool is_stopped = false;
+  broken.session->drain(std::chrono::steady_clock::now() + 10s, [&] { is_stopped = true; });
+  CHECK(broken.until([&] { return is_stopped; }));
+  CHECK(broken.failures == 1);
+  CHECK(broken.gate.running() == 0);
+  CHECK(broken.until([&] { return broken.clients.served() == 0; }));
+
+  auto client = neighbour.client_with("log\n");
+  REQUIRE(neighbour.has_request("log"));
+  neighbour.peer().wire.send("fine\n");
+  CHECK(neighbour.answers(client, "fine\n"));
+  CHECK(neighbour.failures == 0);
+}
+
+TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same loop goes on") {
+  SessionFixture f;
+  lonc::test::KeptLog throwing;
+  throwing.throws_on = "";
+  auto config = f.config;
+  config.engine.peer_id = "msul3";
+  config.socket_path = f.directory.file("msul3");
+  int failures = 0;
+  lonc::net::PeerSession broken(f.io, config, {throwing, f.resolver, f.gate, f.clients}, 1,
+                                [&](std::exception_ptr) { ++failures; });
+  broken.start();
+  f.start();
+  REQUIRE(f.until([&] { return failures == 1; }));
+  REQUIRE(f.is_up());
+  auto client = f.client_with("log\n");
+  REQUIRE(f.until([&] {
+    for (const auto& lond : f.connections)
+      if (!lond->requests.empty()) return lond->wire.send("fine\n");
+    return false;
+  }));
+  CHECK(f.answers(client, "fine\n"));
+  CHECK(connect_local(config.socket_path).second == ENOENT);
+}
+
+TEST_CASE("PeerSession drains: what is in flight is answered, what comes later is con_lost") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("log\nlater\n");
+  REQUIRE(f.has_request("log"));
+  auto queued = f.client_with("queued\n");
+  auto idle = f.client();
+  run_ready(f.io);
+  bool is_stopped = false;
+  bool is_drained = false;
+  f.session->stop_listening([&] { is_stopped = true; });
+  REQUIRE(f.until([&] { return is_stopped; }));
+  CHECK(connect_local(f.config.socket_path).second == ENOENT);
+  CHECK(f.answers(queued, "con_lost\n"));
+  f.session->drain(std::chrono::steady_clock::now() + 10s, [&] { is_drained = true; });
+  run_ready(f.io);
+  CHECK_FALSE(is_drained);
+  f.peer().wire.send("done\n");
+  REQUIRE(f.has_request("exit"));
+  f.peer().wire.send("bye\n");
+  f.peer().wire.close();
+  REQUIRE(f.until([&] { return is_drained; }));
+  CHECK(client.received() == "done\ncon_lost\n");
+  CHECK(client.is_ended());
+  CHECK(idle.is_ended());
+  CHECK(f.until([&] { return f.clients.served() == 0; }));
+}
+
+TEST_CASE("PeerSession drains in time even if the peer never answers and a client never reads") {
+  SessionFixture f;
+  f.config.engine.max_connections = 2;
+  f.start();
+  auto client = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+  bool is_drained = false;
+  f.session->drain(std::chrono::steady_clock::now() + 50ms, [&] { is_drained = true; });
+  REQUIRE(f.until([&] { return is_drained; }));
+  CHECK(f.answers(client, "con_lost\n"));
+}
+
+TEST_CASE("PeerSession: a client that is parked when listening stops is answered") {
+  SessionFixture f;
+  f.start();
+  REQUIRE(f.is_up());
+  auto parked = f.client_with("log\n");
+  f.session->stop_listening({});
+  CHECK(f.answers(parked, "con_lost\n"));
+}
+
+TEST_CASE("PeerSession can be replaced on the same socket without a gap") {
+  SessionFixture f;
+  f.start();
+  REQUIRE(f.is_up());
+  auto old = std::move(f.session);
+  f.start();
+  old.reset();
+  REQUIRE(f.is_up());
+  auto client = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+}
+
+TEST_CASE("PeerSession gives everything back when it is destroyed, and calls nobody") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+  bool is_called = false;
+  f.session->drain(std::chrono::steady_clock::now() + 1h, [&] { is_called = true; });
+  f.session.reset();
+  REQUIRE(f.until([&] { return client.is_ended() && f.peer().wire.is_ended(); }));
+  CHECK_FALSE(is_called);
+  CHECK(f.directory.entries() == 0);
+  CHECK(f.until([&] { return f.clients.served() == 0; }));
+  f.io.restart();
+  CHECK(f.io.run_for(10s) < 100);
+  CHECK(f.io.stopped());  // nothing is left to wait for
+}
+
+TEST_CASE("PeerSession may end with the loop, whatever is going on") {
+  SessionFixture f;
+  f.start();
+  auto client = f.client_with("log\n");
+  REQUIRE(f.has_request("log"));
+  // No turn of the loop follows: the fixture's loop is destroyed with the session's coroutines in it.
+  boost::asio::io_context other;
+  {
+    auto config = f.config;
+    config.socket_path = f.directory.file("other");
+    lonc::net::PeerSession session(other, config, f.services, 1, {});
+    session.start();
+    auto [fd, error] = connect_local(config.socket_path);
+    REQUIRE(error == 0);
+    Wire second(std::move(fd));
+    second.send("log\n");
+    run_ready(other);
+  }
+}
+
+TEST_CASE("PeerSession on a loop of two threads") {
+  SessionFixture f;
+  f.config.engine.max_connections = 3;
+  f.start();
+  std::atomic<bool> is_over{false};
+  auto work = boost::asio::make_work_guard(f.io);
+  std::vector<std::thread> loops;
+  for (int i = 0; i != 2; ++i) loops.emplace_back([&] { f.io.run(); });
+  std::vector<std::unique_ptr<lonc::test::ScriptedLond>> londs;
+  std::thread peer([&] {
+    while (!is_over) {
+      if (auto fd = f.lond.accept()) londs.push_back(std::make_unique<lonc::test::ScriptedLond>(std::move(fd)));
+      for (const auto& lond : londs) {
+        lond->poll();
+        for (const auto& request : std::exchange(lond->requests, {})) lond->wire.send("re:" + request + "\n");
+      }
+      std::this_thread::yield();
+    }
+  });
+  int right = 0;
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  for (int i = 0; i != 200 && std::chrono::steady_clock::now() < end; ++i) {
+    std::vector<std::pair<Wire, std::string>> clients;
+    for (int j = 0; j != 3; ++j) {
+      const std::string line = std::to_string(i) + "-" + std::to_string(j);
+      clients.emplace_back(f.client_with(line + "\n"), "re:" + line + "\n");
+    }
+    for (auto& [wire, expected] : clients) {
+      while (!wire.received().ends_with("\n") && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      if (wire.received() == expected) ++right;
+    }
+    if (i % 10 == 0) f.session->report([](const lonc::net::PeerReport&) {});
+  }
+  CHECK(right == 600);
+  is_over = true;
+  peer.join();
+  f.session.reset();
+  work.reset();
+  for (auto& loop : loops) loop.join();
+}
