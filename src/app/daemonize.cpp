@@ -94,8 +94,8 @@ std::optional<int> Daemonizer::fork_to_background() {
     print_error("cannot make a pipe: " + last_error().message());
     return 1;
   }
-  const UniqueFd from_child{ends[0]};
-  UniqueFd to_parent{ends[1]};
+  const net::UniqueFd from_child{ends[0]};
+  net::UniqueFd to_parent{ends[1]};
   const pid_t child = ::fork();
   if (child < 0) {
     print_error("cannot fork: " + last_error().message());
@@ -115,7 +115,7 @@ std::optional<int> Daemonizer::fork_to_background() {
 void Daemonizer::ready() {
   if (!to_parent_) return;
   // Before the parent ends: who waits for the end of its output would otherwise wait for ours.
-  const UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  const net::UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (null) ::dup2(null.get(), fd);
   }

@@ -2,7 +2,7 @@
 
 #include <lonc/app/file_write.hpp>
 #include <lonc/app/log_line.hpp>
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -98,7 +98,7 @@ std::string render_mail(const Mail& mail) {
 
 std::error_code send_mail(const std::string& program, std::string_view text, std::chrono::milliseconds timeout) {
   // A memory file holds a mail of any size, and nobody has to feed a pipe while the other side may stall.
-  const UniqueFd input{::memfd_create("lonc-mail", MFD_CLOEXEC)};
+  const net::UniqueFd input{::memfd_create("lonc-mail", MFD_CLOEXEC)};
   if (!input) return last_error();
   if (const auto error = write_all(input.get(), text)) return error;
   if (::lseek(input.get(), 0, SEEK_SET) != 0) return last_error();

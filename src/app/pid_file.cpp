@@ -94,7 +94,7 @@ PidFile::Step PidFile::create(std::optional<PidFileError>& error) {
 
 // Where there is a file: whoever locks it may replace it, and only while the path still names it.
 PidFile::Step PidFile::take_over(std::optional<PidFileError>& error) {
-  const UniqueFd stale{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  const net::UniqueFd stale{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (!stale) {
     if (errno == ENOENT) return Step::again;
     error = system_failure(path_, last_error(), "open");
@@ -133,7 +133,7 @@ PidFile::Step PidFile::publish(bool replace, std::optional<PidFileError>& error)
     return Step::refused;
   };
   ::unlink(temporary.c_str());
-  UniqueFd fd{::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+  net::UniqueFd fd{::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
   if (!fd) return fail("create");
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return fail("lock");
   if (write_all(fd.get(), own + "\n")) return fail("write");

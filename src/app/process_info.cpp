@@ -1,6 +1,6 @@
 #include <lonc/app/process_info.hpp>
 
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ namespace lonc::app {
 
 std::optional<std::string> process_name(pid_t pid) {
   if (pid <= 0) return std::nullopt;
-  const UniqueFd fd{::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC)};
+  const net::UniqueFd fd{::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) return std::nullopt;
   // Fails with ESRCH when the process ends between the two calls.
   std::array<char, 256> buffer{};

@@ -1,8 +1,8 @@
 #include <lonc/app/socket_sweep.hpp>
 
 #include <lonc/app/file_write.hpp>
-#include <lonc/app/unique_fd.hpp>
 #include <lonc/core/text.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ bool is_abandoned_socket(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, path.data(), path.size());
-  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  const net::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd) return false;
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
   return ::connect(fd.get(), generic, sizeof address) != 0 && errno == ECONNREFUSED;
@@ -75,7 +75,7 @@ class Sweep {
 
   void look_at_file(std::string_view name, const std::string& path) {
     if (!lock_names_.contains(name)) return;
-    const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    const net::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     if (!fd) return complain(name, "open");
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;  // somebody is at work
     struct stat locked{};

@@ -1,7 +1,7 @@
 #include <lonc/app/status_files.hpp>
 
 #include <lonc/app/file_write.hpp>
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,7 +24,7 @@ class Temporary {
 
   std::error_code write(std::string_view text) {
     ::unlink(path_.c_str());
-    const UniqueFd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+    const net::UniqueFd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
     if (!fd) return last_error();
     if (const auto error = write_all(fd.get(), text)) return error;
     return ::fsync(fd.get()) == 0 ? std::error_code{} : last_error();
@@ -41,7 +41,7 @@ class Temporary {
 };
 
 std::error_code sync_directory(const std::string& directory) {
-  const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const net::UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   return fd && ::fsync(fd.get()) == 0 ? std::error_code{} : last_error();
 }
 

@@ -247,6 +247,7 @@ void PeerSession::Impl::stop_listening(std::function<void()> done) {
 
 void PeerSession::Impl::drain(core::TimePoint until, std::function<void()> done) {
   if (has_ended_) return call(std::move(done));
+  if (!done) done = [] {};
   // A second call only makes the end come sooner; whoever made the first is told as well.
   if (drain_done_) {
     drain_done_ = [first = std::move(drain_done_), second = std::move(done)] { first(), second(); };

@@ -2,7 +2,7 @@
 #include "support/temp_dir.hpp"
 
 #include <lonc/app/service_manager.hpp>
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 #include <regex>
 
 using lonc::app::ServiceManager;
-using lonc::app::UniqueFd;
+using lonc::net::UniqueFd;
 using lonc::test::TempDir;
 
 namespace {

@@ -2,7 +2,7 @@
 #include "support/temp_dir.hpp"
 
 #include <lonc/app/socket_sweep.hpp>
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,7 +14,7 @@
 #include <vector>
 
 using lonc::app::SweepResult;
-using lonc::app::UniqueFd;
+using lonc::net::UniqueFd;
 using namespace lonc::test;
 
 namespace {

@@ -1,5 +1,5 @@
-// lonc-load: many local clients at once on the sockets of a lonc. Each request carries a token of its own, and an answer
-// that belongs to another request is the one thing that must never be seen: then it exits with 1.
+// lonc-load: many local clients at once on the sockets of a lonc. Each request carries a token of its own, and an
+// answer that belongs to another request is the one thing that must never be seen: then it exits with 1.
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>

@@ -55,9 +55,11 @@ class LogTest(E2eTest):
         node = self.node(["msul1"], settings={"log-level": "debug", "request-timeout": "1s", "max-connections": "1"})
         node.wait_up("msul1")
         for line in (f"echo:{SECRET}", f"encrypt:echo:{SECRET}", f"late:1500:{SECRET}", f"cutafter:4:{SECRET}",
-                     f"twice:{SECRET}", f"unasked:10:{SECRET}", f"auth:msu:{SECRET}", "x" * 30 + SECRET):
+                     f"twice:{SECRET}", f"auth:msu:{SECRET}", "x" * 30 + SECRET, f"unasked:10:{SECRET}"):
             node.wait_up("msul1")
+            accepted = peer.stats("msul1")["accepted"]
             node.request("msul1", line)
+        wait_for(lambda: peer.stats("msul1")["accepted"] > accepted, "the unasked line has closed the connection")
         node.wait_up("msul1")
         with node.request_in_flight(peer, "msul1", f"delay:5000:{SECRET}") as client:
             peer.down("msul1")
@@ -73,7 +75,8 @@ class LogTest(E2eTest):
         self.standin(["msul1"], faults={"msul1": "garbage"})
         node = self.node(["msul1"], start=False, settings={"log-level": "debug"})
         with node.hosts_tab.open("a") as file:
-            file.write("<b>:msu:library:<script>alert</script>:not an address\nbad\tline:x:y:z:<i>\n<i>:x:y:z:127.0.0.9\n")
+            file.write("<b>:msu:library:<script>alert</script>:not an address\n")
+            file.write("bad\tline:x:y:z:<i>\n<i>:x:y:z:127.0.0.9\n")
         node.start()
         node.wait_lost("msul1")
         node.status()

@@ -1,7 +1,7 @@
 """Requests that go through: plain, encrypted, in pieces, in masses, and beside clients that behave badly."""
 import time
 
-from e2e.harness import E2eTest, wait_for
+from e2e.harness import SLOWNESS, E2eTest, wait_for
 from e2e.peers import load
 
 BIG = 5_000_000
@@ -100,7 +100,7 @@ class RelayTest(E2eTest):
             wait_for(lambda: self.peer.stats("msul1")["requests"], "the reply is on its way")
             for number in range(20):
                 self.assertEqual(self.assert_quick(0.5, self.ask, f"echo:{number}"), str(number))
-            self.assertLess(self.resident_megabytes(), 60)
+            self.assertLess(self.resident_megabytes(), 60 * SLOWNESS)
             self.assertEqual(slow.line(), alphabet(BIG))
 
     def resident_megabytes(self):

@@ -1,7 +1,6 @@
 """The stand-ins themselves, without lonc: what the other tests build on must do what it is told."""
 import socket
 import time
-import unittest
 
 from e2e.harness import E2eTest
 from e2e.peers import PerlLond
@@ -98,7 +97,3 @@ class StandinTest(E2eTest):
         peer.down("hole")
         peer.up("hole")
         self.dialogue("hole")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -25,6 +25,10 @@ struct Fixture : ClientSession::Handler {
                                               *this);
     lonc::test::spawn(strand, [held = session] { return held->run(); });
   }
+  ~Fixture() override {
+    session->close();
+    run_ready(io);
+  }
   void client_line(ClientId, std::string_view line) override {
     lines.emplace_back(line);
     if (answer) session->reply(*answer);

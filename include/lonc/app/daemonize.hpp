@@ -2,7 +2,7 @@
 // missing standard descriptors.
 #pragma once
 
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <optional>
 #include <string_view>
@@ -30,7 +30,7 @@ class Daemonizer {
   void failed(std::string_view text);
 
  private:
-  UniqueFd to_parent_;
+  net::UniqueFd to_parent_;
 };
 
 }  // namespace lonc::app

@@ -2,7 +2,7 @@
 // format and does not count; log.cpp does.
 #pragma once
 
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <sys/types.h>
 
@@ -27,7 +27,7 @@ class LogFile {
   std::error_code open();
 
   std::string path_;
-  UniqueFd fd_;
+  net::UniqueFd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
   bool torn_ = false;  // the last line was written in part

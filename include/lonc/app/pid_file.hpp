@@ -2,7 +2,7 @@
 // It does not decide who we are: the pid written is the caller's, so it is taken after the last fork.
 #pragma once
 
-#include <lonc/app/unique_fd.hpp>
+#include <lonc/net/unique_fd.hpp>
 
 #include <sys/types.h>
 
@@ -45,7 +45,7 @@ class PidFile {
   Step publish(bool replace, std::optional<PidFileError>& error);
 
   std::string path_;
-  UniqueFd fd_;
+  net::UniqueFd fd_;
 };
 
 }  // namespace lonc::app
