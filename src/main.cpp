@@ -1,4 +1,12 @@
 // The lonc program: its command line, and the place where everything is put together.
+#include <lonc/app/check.hpp>
+#include <lonc/app/command_line.hpp>
+#include <lonc/app/daemon.hpp>
+#include <lonc/app/daemonize.hpp>
+#include <lonc/app/user_check.hpp>
+#include <lonc/app/version.hpp>
+#include <lonc/core/problem.hpp>
+
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,14 +16,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <lonc/app/check.hpp>
-#include <lonc/app/command_line.hpp>
-#include <lonc/app/daemon.hpp>
-#include <lonc/app/daemonize.hpp>
-#include <lonc/app/user_check.hpp>
-#include <lonc/app/version.hpp>
-#include <lonc/core/problem.hpp>
 
 namespace {
 

@@ -1,18 +1,5 @@
 #include <lonc/app/daemon.hpp>
 
-#include <boost/asio/post.hpp>
-
-#include <atomic>
-#include <csignal>
-#include <cstdlib>
-#include <exception>
-#include <memory>
-#include <thread>
-#include <utility>
-#include <vector>
-
-#include <unistd.h>
-
 #include <lonc/app/check.hpp>
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/peer_configs.hpp>
@@ -22,6 +9,18 @@
 #include <lonc/app/status_render.hpp>
 #include <lonc/app/version.hpp>
 #include <lonc/core/text.hpp>
+
+#include <boost/asio/post.hpp>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace lonc::app {
 
@@ -79,8 +78,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       parent_(log_),
       gate_(settings_.max_connecting),
       client_limit_(settings_.max_clients),
-      fleet_(io_, strand_,
-             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_}) {
+      fleet_(io_, strand_, {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
 }
@@ -100,10 +98,8 @@ std::optional<std::string> Daemon::start() {
     names.push_back(host.name);
   }
   const SweepResult swept = sweep_sockets(settings_.socket_dir, ids, names);
-  for (const std::string& name : swept.removed)
-    parent_.write(core::Severity::notice, "Removed stale " + core::escape_outside_text(name));
-  for (const std::string& problem : swept.problems)
-    parent_.write(core::Severity::warning, core::escape_outside_text(problem));
+  for (const std::string& name : swept.removed) parent_.write(core::Severity::notice, "Removed stale " + name);
+  for (const std::string& problem : swept.problems) parent_.write(core::Severity::warning, problem);
 
   try {
     fleet_.start(peer_configs(settings_, hosts_));
@@ -132,8 +128,7 @@ int Daemon::run() {
   };
   {
     std::vector<std::jthread> others;
-    for (unsigned thread = 1; thread < settings_.threads; ++thread)
-      others.emplace_back(loop);
+    for (unsigned thread = 1; thread < settings_.threads; ++thread) others.emplace_back(loop);
     loop();
   }
   disk_.join();
@@ -204,8 +199,7 @@ void Daemon::put_in_force(Configuration configuration) {
   if (is_stopping_) return;
   tell(configuration.loaded.problems, "HUP: ");
   if (const std::string why = why_unusable(configuration); !why.empty()) {
-    parent_.write(core::Severity::warning,
-                  "HUP: " + why + "; nothing was changed: correct it and send HUP again");
+    parent_.write(core::Severity::warning, "HUP: " + why + "; nothing was changed: correct it and send HUP again");
   } else {
     replace_configuration(std::move(configuration));
   }
@@ -224,10 +218,10 @@ void Daemon::replace_configuration(Configuration configuration) {
   gate_.set_limit(settings_.max_connecting);
   fit_clients("HUP: ");
   const PeerFleet::Change change = fleet_.apply(peer_configs(settings_, hosts_), now() + settings_.drain_timeout);
-  parent_.write(core::Severity::notice,
-                "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " + std::to_string(change.added) + " added, " +
-                    std::to_string(change.removed) + " removed, " + std::to_string(change.replaced) + " replaced, " +
-                    std::to_string(change.adjusted) + " adjusted");
+  parent_.write(core::Severity::notice, "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " +
+                                            std::to_string(change.added) + " added, " + std::to_string(change.removed) +
+                                            " removed, " + std::to_string(change.replaced) + " replaced, " +
+                                            std::to_string(change.adjusted) + " adjusted");
 }
 
 void Daemon::fit_clients(std::string_view prefix) {
@@ -287,12 +281,12 @@ void Daemon::tell(const std::vector<core::Problem>& problems, std::string_view p
   std::size_t told = 0;
   for (const core::Problem& problem : problems) {
     if (told++ == most_problems_told) {
-      parent_.write(core::Severity::warning, std::string(prefix) + std::to_string(problems.size() - most_problems_told) +
+      parent_.write(core::Severity::warning, std::string(prefix) +
+                                                 std::to_string(problems.size() - most_problems_told) +
                                                  " more findings; `lonc --check` shows them all");
       return;
     }
-    parent_.write(severity_of(problem.kind),
-                  std::string(prefix) + core::escape_outside_text(core::to_string(problem), 1000));
+    parent_.write(severity_of(problem.kind), std::string(prefix) + core::to_string(problem));
   }
 }
 

@@ -1,5 +1,9 @@
 #include <lonc/app/peer_fleet.hpp>
 
+#include <lonc/app/peer_configs.hpp>
+#include <lonc/core/text.hpp>
+#include <lonc/net/log_sink.hpp>
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -7,10 +11,6 @@
 #include <set>
 #include <system_error>
 #include <utility>
-
-#include <lonc/app/peer_configs.hpp>
-#include <lonc/core/text.hpp>
-#include <lonc/net/log_sink.hpp>
 
 namespace lonc::app {
 
@@ -46,8 +46,7 @@ void PeerFleet::start(const std::vector<net::PeerConfig>& configs) {
     open(member);
   }
   // Only now: a client that comes early finds a socket, and no attempt runs before all of them are there.
-  for (auto& [id, member] : members_)
-    member.session->start();
+  for (auto& [id, member] : members_) member.session->start();
 }
 
 PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until) {
@@ -93,8 +92,7 @@ void PeerFleet::reconnect() {
 
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
   auto reports = std::make_shared<std::vector<net::PeerReport>>(members_.size());
-  const auto token =
-      when_last_is_gone(strand_, [reports, done = std::move(done)] { done(std::move(*reports)); });
+  const auto token = when_last_is_gone(strand_, [reports, done = std::move(done)] { done(std::move(*reports)); });
   std::size_t index = 0;
   for (auto& [id, member] : members_) {
     net::PeerReport& place = (*reports)[index++];
@@ -102,8 +100,7 @@ void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
     place.status.state = core::PeerState::stopped;
     place.status.text = "Waiting to be restarted after an internal error; see the log";
     place.name = member.config.name;
-    if (member.session)
-      member.session->report([&place, token](net::PeerReport report) { place = std::move(report); });
+    if (member.session) member.session->report([&place, token](net::PeerReport report) { place = std::move(report); });
   }
 }
 
@@ -125,8 +122,7 @@ void PeerFleet::drain(core::TimePoint until, std::function<void()> done) {
   members_.clear();
   is_draining_ = true;
   const auto token = when_last_is_gone(strand_, std::move(done));
-  for (auto& [key, session] : leaving_)
-    session->drain(until, [token] {});
+  for (auto& [key, session] : leaving_) session->drain(until, [token] {});
 }
 
 void PeerFleet::open(Member& member) {
@@ -156,7 +152,7 @@ void PeerFleet::retire(std::unique_ptr<net::PeerSession> session, core::TimePoin
   if (!session) return;
   const std::uint64_t key = ++last_generation_;
   net::PeerSession& leaving = *leaving_.emplace(key, std::move(session)).first->second;
-  leaving.drain(until, [this, key] { 
+  leaving.drain(until, [this, key] {
     boost::asio::post(strand_, [this, key] {
       if (!is_draining_) leaving_.erase(key);
     });
@@ -188,8 +184,8 @@ std::chrono::seconds PeerFleet::restart_delay(unsigned restarts) {
 }
 
 void PeerFleet::log(core::Severity severity, const std::string& id, const std::string& message) {
-  services_.log.write(severity, {.server = id, .status = "Restarting", .status_since = std::chrono::system_clock::now()},
-                      message);
+  services_.log.write(
+      severity, {.server = id, .status = "Restarting", .status_since = std::chrono::system_clock::now()}, message);
 }
 
 }  // namespace lonc::app

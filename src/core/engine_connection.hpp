@@ -1,13 +1,13 @@
 // A lond connection as PeerEngine sees it. Private to the engine.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include <lonc/core/handshake.hpp>
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/session_cipher.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace lonc::core {
 

@@ -223,7 +223,7 @@ std::string_view host_id_fault(std::string_view id) {
     if (c == ':') return "contains a colon, which separates the fields of hosts.tab";
     if (is_control(c)) return "contains a control byte";
     // Log and status, in which ids stand as they are, are put into web pages.
-    if (c == '<' || c == '>' || c == '&') return "contains <, > or &, which no host id does";
+    if (c == '<' || c == '>' || c == '&') return "contains an angle bracket or an ampersand, as no host id does";
   }
   return {};
 }

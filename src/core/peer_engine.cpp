@@ -1,12 +1,12 @@
 #include <lonc/core/peer_engine.hpp>
 
-#include <algorithm>
-#include <utility>
+#include "engine_connection.hpp"
 
 #include <lonc/core/error.hpp>
 #include <lonc/core/text.hpp>
 
-#include "engine_connection.hpp"
+#include <algorithm>
+#include <utility>
 
 namespace lonc::core {
 
@@ -91,8 +91,7 @@ void PeerEngine::answer_con_lost(ClientId client) {
 }
 
 void PeerEngine::fail_queue() {
-  for (const Queued& request : std::exchange(queue_, {}))
-    answer_con_lost(request.client);
+  for (const Queued& request : std::exchange(queue_, {})) answer_con_lost(request.client);
 }
 
 // The requests wait in the order in which they came, so the first to expire is at the front.
@@ -155,7 +154,8 @@ void PeerEngine::recompute_deadline() {
     if (has_surplus && connection->is_idle())
       earliest = std::min(earliest, connection->idle_since + settings_.idle_timeout);
   }
-  const bool wants_more = state_ == PeerState::up && (connections_.size() < settings_.min_connections || !queue_.empty());
+  const bool wants_more =
+      state_ == PeerState::up && (connections_.size() < settings_.min_connections || !queue_.empty());
   if (wants_more && connections_.size() < settings_.max_connections && count_opening() == 0)
     earliest = std::min(earliest, extra_not_before_);
   if (earliest == armed_) return;
@@ -199,8 +199,7 @@ void PeerEngine::drain(TimePoint now, TimePoint until) {
     if (connection->is_idle()) leave(now, *connection);
     if (connection->is_opening()) opening.push_back(connection->id);
   }
-  for (const ConnectionId id : opening)
-    end_connection(now, id, Errc::draining);
+  for (const ConnectionId id : opening) end_connection(now, id, Errc::draining);
   if (now >= until) end_all_connections(now, Errc::draining);
   finish_drain();
   recompute_deadline();
@@ -214,8 +213,7 @@ PeerStatus PeerEngine::status() const {
   status.text = status_text();
   status.connections = count_ready();
   status.opening = count_opening();
-  for (const auto& connection : connections_)
-    status.in_flight += connection->in_flight.size();
+  for (const auto& connection : connections_) status.in_flight += connection->in_flight.size();
   status.queued = queue_.size();
   status.failed_in_a_row = backoff_.failures();
   status.next_attempt = next_attempt_;

@@ -1,12 +1,12 @@
 // The life of the peer's connections: attempts, handshake, replies in their order, loss, leaving.
-#include <algorithm>
-#include <utility>
+#include "engine_connection.hpp"
 
 #include <lonc/core/error.hpp>
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/text.hpp>
 
-#include "engine_connection.hpp"
+#include <algorithm>
+#include <utility>
 
 namespace lonc::core {
 
@@ -62,8 +62,7 @@ void PeerEngine::open_what_is_missing(TimePoint now) {
   if (now < extra_not_before_) return lower_deadline(extra_not_before_);
   const std::size_t wanted = std::max(settings_.min_connections, count_ready() + queue_.size());
   const std::size_t target = std::min(wanted, settings_.max_connections);
-  while (connections_.size() < target)
-    begin_attempt(now);
+  while (connections_.size() < target) begin_attempt(now);
 }
 
 TimePoint PeerEngine::earliest_attempt(TimePoint now) const {
@@ -133,8 +132,7 @@ void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::stri
   // lond never speaks ahead. What it says too early would be taken for the answer to the next step.
   if (more) return end_connection(now, connection.id, Errc::handshake_garbage);
   if (const std::error_code error = handshake.on_line(line, wire_)) return end_connection(now, connection.id, error);
-  if (const std::string warning = handshake.take_warning(); !warning.empty())
-    effects_.log(Severity::warning, warning);
+  if (const std::string warning = handshake.take_warning(); !warning.empty()) effects_.log(Severity::warning, warning);
   if (handshake.step() == Handshake::Step::done) return became_ready(now, connection);
 
   const bool is_pong = handshake.step() == Handshake::Step::pong;
@@ -164,13 +162,14 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
 void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_view line, bool more) {
   // More lines than requests: which of them is the answer can not be told, so none is given to anyone.
   if (connection.in_flight.empty() || (connection.in_flight.size() == 1 && more)) {
-    report_incident(now, settings_.peer_id + " spoke out of turn; the connection is closed and its requests get con_lost");
+    report_incident(now,
+                    settings_.peer_id + " spoke out of turn; the connection is closed and its requests get con_lost");
     return end_connection(now, connection.id, Errc::out_of_turn);
   }
   if (is_encrypted_reply(line)) {
     if (const std::error_code error = connection.cipher->decrypt(line, wire_)) {
-      report_incident(now, "the reply to " + connection.in_flight.front().word + " can not be decoded: " + error.message() +
-                               "; " + remedy_for(error));
+      report_incident(now, "the reply to " + connection.in_flight.front().word +
+                               " can not be decoded: " + error.message() + "; " + remedy_for(error));
       return end_connection(now, connection.id, error);
     }
     line = wire_;
@@ -207,8 +206,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
     if (error == Errc::reply_too_long && &request == &connection->in_flight.front()) {
       // It would be as long the next time: con_lost would make the client try for ever.
       ++counters_.errors;
-      effects_.reply(request.client,
-                     "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");
+      effects_.reply(request.client, "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");
     } else {
       answer_con_lost(request.client);
     }
@@ -224,8 +222,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
 
 void PeerEngine::end_all_connections(TimePoint now, std::error_code error) {
   const PeerState before = std::exchange(state_, PeerState::draining);  // no connection is opened in between
-  while (!connections_.empty())
-    end_connection(now, connections_.back()->id, error);
+  while (!connections_.empty()) end_connection(now, connections_.back()->id, error);
   if (state_ != PeerState::stopped) state_ = before;
 }
 
@@ -276,8 +273,7 @@ void PeerEngine::expire_connections(TimePoint now) {
                                " was not answered within request-timeout; its connection is closed");
     }
   }
-  for (const auto& [id, error] : expired)
-    end_connection(now, id, error);
+  for (const auto& [id, error] : expired) end_connection(now, id, error);
 }
 
 void PeerEngine::close_surplus(TimePoint now) {

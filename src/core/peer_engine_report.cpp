@@ -1,11 +1,11 @@
 // What PeerEngine tells people: state, causes, and few log lines (loncron mails the administrator when it finds many).
-#include <algorithm>
+#include "engine_connection.hpp"
 
 #include <lonc/core/error.hpp>
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/text.hpp>
 
-#include "engine_connection.hpp"
+#include <algorithm>
 
 namespace lonc::core {
 
@@ -71,8 +71,7 @@ void PeerEngine::report_away(TimePoint now, std::error_code error) {
   }
   std::string text = "Couldn't connect to " + settings_.peer_id + ": " + last_error_;
   if (const std::string remedy = remedy_for(error); !remedy.empty()) text += "; " + remedy;
-  text += next_attempt_ == never ? "; given up until SIGUSR1 or a reload"
-                                 : "; requests get con_lost, attempts go on";
+  text += next_attempt_ == never ? "; given up until SIGUSR1 or a reload" : "; requests get con_lost, attempts go on";
   effects_.log(Severity::warning, text);
   away_reported_ = true;
 }

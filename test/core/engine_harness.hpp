@@ -1,6 +1,9 @@
 // PeerEngine with a list of strings in place of the world, and a clock that stands still until it is moved.
 #pragma once
 
+#include <lonc/core/error.hpp>
+#include <lonc/core/peer_engine.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -10,9 +13,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <lonc/core/error.hpp>
-#include <lonc/core/peer_engine.hpp>
 
 namespace lonc::core::test {
 
@@ -75,8 +75,7 @@ class EngineHarness : public Effects {
   // What the engine asked for since the last call, separated by "; ".
   std::string take() {
     std::string all;
-    for (const std::string& action : std::exchange(actions, {}))
-      all += (all.empty() ? "" : "; ") + action;
+    for (const std::string& action : std::exchange(actions, {})) all += (all.empty() ? "" : "; ") + action;
     return all;
   }
   std::size_t count_logs(std::string_view beginning) const {

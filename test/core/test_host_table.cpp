@@ -14,7 +14,7 @@ using lonc::core::Problem;
 namespace {
 
 // The own id of most tests is left empty, so that its absence is not told.
-HostTable parse(std::string_view text, HostTableRules rules = {}) {
+HostTable parse(std::string_view text, const HostTableRules& rules = {}) {
   return lonc::core::parse_host_table(text, "hosts.tab", rules);
 }
 

@@ -63,8 +63,7 @@ TEST_CASE("traffic brings the next attempt forward, to at most one a second") {
   // Far into the back-off, so that the next attempt would be late.
   for (std::uint64_t connection = 1; connection <= 12; ++connection) {
     h.fail(connection);
-    while (h.take().find("open") == std::string::npos)
-      h.advance(100ms);
+    while (h.take().find("open") == std::string::npos) h.advance(100ms);
   }
   h.fail(13);
   h.take();
@@ -90,8 +89,7 @@ TEST_CASE("never given up: attempts go on for days, at most a minute and a bit a
   while (h.now < TimePoint{1000s} + 48h) {
     h.fail(connection++);
     h.take();
-    while (h.take().find("open") == std::string::npos)
-      h.advance(500ms);
+    while (h.take().find("open") == std::string::npos) h.advance(500ms);
     longest = std::max(longest, h.now - last);
     CHECK(h.now - last >= 1s);
     last = h.now;
@@ -156,8 +154,8 @@ TEST_CASE("the loss of a working connection: requests wait for the attempt that 
     h.fail(2);
     CHECK(h.take() == "close 2; reply 1 con_lost");
     CHECK(h.count_logs("WARNING: Couldn't connect to msul3: Connection refused") == 1);
-    CHECK(h.engine.status().text == "Away: Connection refused (lost: " +
-                                        make_error_code(Errc::connection_closed).message() + ")");
+    CHECK(h.engine.status().text ==
+          "Away: Connection refused (lost: " + make_error_code(Errc::connection_closed).message() + ")");
     h.advance(2s);
     h.handshake(3);
     CHECK(h.count_logs("INFO: msul3 online again after 2 s; 1 requests got con_lost meanwhile") == 1);

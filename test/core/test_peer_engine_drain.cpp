@@ -87,8 +87,7 @@ TEST_CASE("the daemon asks its own server nothing: exit gives self_reply") {
   EngineHarness h(settings);
   h.start();
   h.up(1);
-  for (const char* line : {"4711", "ok", "data1:data1", "4711"})
-    h.line(1, line);
+  for (const char* line : {"4711", "ok", "data1:data1", "4711"}) h.line(1, line);
   h.take();
   h.engine.drain(h.now, h.now + 10s);
   h.advance(0s);

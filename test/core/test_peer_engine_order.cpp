@@ -119,10 +119,11 @@ TEST_CASE("a request is never repeated once it has been written") {
   CHECK(h.take().find("put") == std::string::npos);
 }
 
-TEST_CASE("whatever happens after any step of an exchange, each request is answered exactly once and by its own reply") {
+TEST_CASE(
+    "whatever happens after any step of an exchange, each request is answered exactly once and by its own reply") {
   // Each fault strikes after each step of the same scene; the scene goes on as if nothing had happened.
-  const auto faults = {std::string("closed"), std::string("late"), std::string("unasked"), std::string("hang"),
-                       std::string("drain"), std::string("close request")};
+  const auto faults = {std::string("closed"), std::string("late"),  std::string("unasked"),
+                       std::string("hang"),   std::string("drain"), std::string("close request")};
   for (const std::string& fault : faults) {
     for (unsigned broken_step = 0; broken_step < 14; ++broken_step) {
       EngineHarness h;
@@ -161,8 +162,7 @@ TEST_CASE("whatever happens after any step of an exchange, each request is answe
         CHECK((text == "con_lost" || text == "answer " + client || fault == "unasked"));
       }
       CHECK(answers.size() == 4);
-      for (const auto& [client, count] : answers)
-        CHECK(count == 1);
+      for (const auto& [client, count] : answers) CHECK(count == 1);
     }
   }
 }

@@ -78,8 +78,7 @@ TEST_CASE("a reply that can not be decoded is con_lost, and neither log nor stat
   h.line(1, "enc:400:9d9dd89823d2a488");
   CHECK(h.take() == "close 1; reply 7 con_lost");
   REQUIRE(h.count_logs("WARNING: the reply to passwd can not be decoded") == 1);
-  for (const std::string& log : h.logs)
-    CHECK(log.find("s3cret") == std::string::npos);
+  for (const std::string& log : h.logs) CHECK(log.find("s3cret") == std::string::npos);
 }
 
 TEST_CASE("a second request opens a second connection and goes out on whichever is free first") {
@@ -115,8 +114,7 @@ TEST_CASE("never more than max-connections; what waits goes out in the order in 
   settings.max_connections = 2;
   EngineHarness h(settings);
   h.come_up();
-  for (std::uint64_t client = 1; client <= 5; ++client)
-    h.ask(client, "echo:" + std::to_string(client));
+  for (std::uint64_t client = 1; client <= 5; ++client) h.ask(client, "echo:" + std::to_string(client));
   CHECK(h.take() == "write 1 echo:1; open 2");
   h.handshake(2);
   CHECK(h.take().ends_with("write 2 echo:2"));

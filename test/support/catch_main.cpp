@@ -4,7 +4,5 @@
 #endif
 #include "support/catch.hpp"
 #if !__has_include(<catch2/catch.hpp>)
-int main(int argc, char* argv[]) {
-  return Catch::Session().run(argc, argv);
-}
+int main(int argc, char* argv[]) { return Catch::Session().run(argc, argv); }
 #endif

@@ -1,16 +1,6 @@
 // The running daemon: signals, reload, status files and the order of its stop. Peers are PeerFleet's business.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
-
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <lonc/app/host_table_file.hpp>
 #include <lonc/app/log.hpp>
 #include <lonc/app/parent_log.hpp>
@@ -23,6 +13,16 @@
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/resolver.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace lonc::app {
 

@@ -1,12 +1,12 @@
 // The daemon's own lines in the log, under the name PARENT, and its own line in the status.
 #pragma once
 
+#include <lonc/app/status_render.hpp>
+#include <lonc/net/log_sink.hpp>
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include <lonc/app/status_render.hpp>
-#include <lonc/net/log_sink.hpp>
 
 namespace lonc::app {
 

@@ -1,11 +1,11 @@
 // From settings and hosts.tab to what each peer's session is given.
 #pragma once
 
-#include <vector>
-
 #include <lonc/app/settings.hpp>
 #include <lonc/core/host_table.hpp>
 #include <lonc/net/peer_session.hpp>
+
+#include <vector>
 
 namespace lonc::app {
 

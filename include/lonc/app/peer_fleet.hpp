@@ -2,6 +2,9 @@
 // asked and stopped together. Decides nothing about a single peer.
 #pragma once
 
+#include <lonc/net/executor.hpp>
+#include <lonc/net/peer_session.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,9 +15,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include <lonc/net/executor.hpp>
-#include <lonc/net/peer_session.hpp>
 
 namespace lonc::app {
 

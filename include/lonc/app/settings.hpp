@@ -1,12 +1,12 @@
 // All settings of lonc as checked values. How they are named, read and explained: setting_table.hpp.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::app {
 

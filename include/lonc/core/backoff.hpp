@@ -1,10 +1,10 @@
 // Exponential back-off with full jitter: a delay drawn evenly from 0 to a bound that doubles with each failure.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <cstdint>
 #include <random>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::core {
 

@@ -1,11 +1,11 @@
 // What PeerEngine asks of the world. net implements it with sockets and timers, tests with a list of strings.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <cstddef>
 #include <string_view>
 #include <system_error>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::core {
 

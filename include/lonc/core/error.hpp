@@ -29,9 +29,7 @@ enum class Errc {
 
 const std::error_category& lonc_category() noexcept;
 
-inline std::error_code make_error_code(Errc error) noexcept {
-  return {static_cast<int>(error), lonc_category()};
-}
+inline std::error_code make_error_code(Errc error) noexcept { return {static_cast<int>(error), lonc_category()}; }
 
 // What an administrator can do about a connection that ended with `error`; empty if there is nothing to say.
 std::string remedy_for(const std::error_code& error);

@@ -1,11 +1,11 @@
 // The dialogue that opens a lond connection: init, challenge, ok, pong (at most once per peer), ekey.
 #pragma once
 
+#include <lonc/core/session_key.hpp>
+
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <lonc/core/session_key.hpp>
 
 namespace lonc::core {
 

@@ -2,6 +2,12 @@
 // No socket, no file, no clock: events come in with the time, what is to be done goes out through Effects.
 #pragma once
 
+#include <lonc/core/backoff.hpp>
+#include <lonc/core/effects.hpp>
+#include <lonc/core/peer_settings.hpp>
+#include <lonc/core/peer_status.hpp>
+#include <lonc/core/types.hpp>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -10,12 +16,6 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
-
-#include <lonc/core/backoff.hpp>
-#include <lonc/core/effects.hpp>
-#include <lonc/core/peer_settings.hpp>
-#include <lonc/core/peer_status.hpp>
-#include <lonc/core/types.hpp>
 
 namespace lonc::core {
 

@@ -1,11 +1,11 @@
 // The values that decide how one peer is treated. Defaults are those of docs: lonc.conf(5).
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <string>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::core {
 

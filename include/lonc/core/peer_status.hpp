@@ -1,12 +1,12 @@
 // A copy of what PeerEngine knows of its peer, for the status files and the metrics.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <lonc/core/types.hpp>
 
 namespace lonc::core {
 

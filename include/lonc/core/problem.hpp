@@ -15,7 +15,7 @@ struct Problem {
   Kind kind = Kind::error;
   std::string file;      // as given by the caller; empty if it is about the command line or no file
   std::size_t line = 0;  // from 1; 0 if the finding is about the whole file
-  std::string text;
+  std::string text;  // outside text in it is escaped, also for the log
   std::string remedy;
 };
 

@@ -2,12 +2,12 @@
 // connection is known to anyone who can listen, so this hides nothing from the network.
 #pragma once
 
+#include <lonc/core/session_key.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <lonc/core/session_key.hpp>
 
 namespace lonc::core {
 
