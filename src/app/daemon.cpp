@@ -3,6 +3,7 @@
 #include <lonc/app/check.hpp>
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/peer_configs.hpp>
+#include <lonc/app/run_loop.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/app/socket_sweep.hpp>
 #include <lonc/app/status_files.hpp>
@@ -13,12 +14,10 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -115,25 +114,13 @@ std::optional<std::string> Daemon::start() {
 int Daemon::run() {
   wait_for_signal();
   boost::asio::post(strand_, [this] { write_status(); });
-  std::atomic<bool> has_failed = false;
-  const auto loop = [this, &has_failed] {
-    try {
-      io_.run();
-    } catch (const std::exception& error) {
-      has_failed = true;
-      parent_.write(core::Severity::critical, "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" +
-                                                  core::escape_outside_text(error.what()) + "]");
-      io_.stop();
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (unsigned thread = 1; thread < settings_.threads; ++thread) others.emplace_back(loop);
-    loop();
-  }
+  const bool has_ended_well = run_loop(io_, settings_.threads, [this](const std::string& what) {
+    parent_.write(core::Severity::critical,
+                  "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" + what + "]");
+  });
   disk_.join();
   log_.close(log_close_timeout);
-  return has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return has_ended_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 void Daemon::wait_for_signal() {

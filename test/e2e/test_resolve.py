@@ -14,6 +14,14 @@ class ResolveTest(E2eTest):
         self.assertEqual(node.request("local", "encrypt:echo:by name"), "by name")
         self.assertTrue(node.socket_path("data1").exists())
 
+    def test_address_of_version_6(self):
+        self.network.pin("six", "::1")
+        self.standin(["six"])
+        node = self.node(["six:msu:library:six.example:[::1]"])
+        node.wait_up("six")
+        self.assertEqual(node.request("six", "encrypt:echo:six"), "six")
+        self.assertEqual(node.peer("six")["address"], f"[::1]:{self.network.port}")
+
     def test_hosts_without_ip(self):
         self.standin(["local", "msul1"])
         hosts = ["msul1", "local:msu:library:localhost:"]

@@ -78,8 +78,14 @@ class StopTest(E2eTest):
 
 class ReloadTest(E2eTest):
     def test_add_remove_and_change_under_load(self):
+        self.reload_under_load({})
+
+    def test_the_same_on_three_threads(self):
+        self.reload_under_load({"threads": "3"})
+
+    def reload_under_load(self, settings):
         peer = self.standin(["stays1", "stays2", "goes", "comes", "moves", "elsewhere"])
-        node = self.node(["stays1", "stays2", "goes", "moves"])
+        node = self.node(["stays1", "stays2", "goes", "moves"], settings=settings)
         node.wait_up("goes")
         with Load(node, ["stays1", "stays2"], clients=8, seconds=4) as running:
             moved = f"moves:msu:library:moves.example.org:{self.network.address('elsewhere')}"
