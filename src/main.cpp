@@ -21,6 +21,9 @@ namespace {
 
 using namespace lonc;
 
+// EX_CONFIG. A status of its own, on which the service manager does not start lonc again: each start sends a mail.
+constexpr int wrong_user_status = 78;
+
 int check(const app::SettingsSources& sources) {
   const app::Configuration configuration = app::read_configuration(sources);
   const app::CheckReport report = app::check(configuration.loaded, configuration.hosts);
@@ -41,15 +44,14 @@ std::optional<std::string> refusal(const app::Configuration& configuration) {
 
 int serve(const app::SettingsSources& sources, app::Daemonizer& daemonizer) {
   app::Configuration configuration = app::read_configuration(sources);
-  if (configuration.loaded.is_usable()) {
-    const app::Settings& settings = configuration.loaded.settings;
-    if (const auto problem = app::check_user(settings, ::geteuid())) {
-      std::string text = core::to_string(*problem);
-      if (const std::string failure = app::mail_user_mismatch(settings, *problem); !failure.empty())
-        text += "\n" + failure;
-      daemonizer.failed(text);
-      return EXIT_FAILURE;
-    }
+  // First, and with whatever could be read: the wrong user may be just why some of it could not.
+  const app::Settings& settings = configuration.loaded.settings;
+  if (const auto problem = app::check_user(settings, ::geteuid())) {
+    std::string text = core::to_string(*problem);
+    if (const std::string failure = app::mail_user_mismatch(settings, *problem); !failure.empty())
+      text += "\n" + failure;
+    daemonizer.failed(text);
+    return wrong_user_status;
   }
   if (const auto text = refusal(configuration)) {
     daemonizer.failed(*text);

@@ -1,6 +1,7 @@
 #include <lonc/app/daemon.hpp>
 
 #include <lonc/app/check.hpp>
+#include <lonc/app/daemonize.hpp>
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/peer_configs.hpp>
 #include <lonc/app/run_loop.hpp>
@@ -17,6 +18,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <future>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -32,6 +34,7 @@ constexpr std::chrono::seconds sweep_interval{2};
 constexpr std::size_t most_problems_told = 20;
 
 constexpr std::chrono::seconds log_close_timeout{2};
+constexpr std::chrono::seconds last_disk_work{2};
 
 core::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -80,6 +83,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       fleet_(io_, strand_, {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
+  let_signals_in();
 }
 
 Daemon::~Daemon() = default;
@@ -118,14 +122,24 @@ int Daemon::run() {
     parent_.write(core::Severity::critical,
                   "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" + what + "]");
   });
-  disk_.join();
+  const bool is_disk_idle = wait_for_disk_thread(last_disk_work);
   log_.close(log_close_timeout);
+  // A disk that hangs must not keep the process: its files and sockets are gone already, and a successor may run.
+  if (!is_disk_idle) ::_exit(has_ended_well ? EXIT_SUCCESS : EXIT_FAILURE);
   return has_ended_well ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool Daemon::wait_for_disk_thread(std::chrono::milliseconds timeout) {
+  auto reached = std::make_shared<std::promise<void>>();
+  const auto end = reached->get_future();
+  boost::asio::post(disk_, [reached] { reached->set_value(); });
+  return end.wait_for(timeout) == std::future_status::ready;
 }
 
 void Daemon::wait_for_signal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
-    if (error) return;
+    // A signal that had arrived when the last session ended must not keep the loop alive.
+    if (error || is_over_) return;
     wait_for_signal();
     on_signal(signal);
   });
@@ -252,14 +266,16 @@ void Daemon::stop(core::TimePoint until) {
   if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
-  pid_file_.release_path();
   fleet_.stop_listening([this, until] {
+    // Not before the sockets: a successor that starts now must not have its own taken away.
+    pid_file_.release_path();
     pid_file_.release_lock();
     fleet_.drain(until, [this] { drained(); });
   });
 }
 
 void Daemon::drained() {
+  is_over_ = true;
   parent_.write(core::Severity::notice, "Shut down");
   signals_.cancel();
 }

@@ -62,6 +62,15 @@ int wait_for_child(pid_t child, int from_child) {
   return 1;
 }
 
+// Those that are for the running daemon and would end one that is still starting.
+sigset_t remembered_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, SIGUSR1);
+  return signals;
+}
+
 }  // namespace
 
 void reset_signals() {
@@ -73,9 +82,13 @@ void reset_signals() {
   }
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const sigset_t later = remembered_signals();
+  ::sigprocmask(SIG_SETMASK, &later, nullptr);
+}
+
+void let_signals_in() {
+  const sigset_t later = remembered_signals();
+  ::sigprocmask(SIG_UNBLOCK, &later, nullptr);
 }
 
 void fill_standard_descriptors() {

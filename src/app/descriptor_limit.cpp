@@ -41,12 +41,16 @@ DescriptorFit fit_descriptors(std::size_t limit, std::size_t peers, const Settin
 
   const std::size_t left = limit > always ? limit - always : 0;
   const std::size_t clients = left >= 2 * surplus ? left - surplus : left / 2;
-  fit.clients = static_cast<unsigned>(std::min<std::size_t>(clients, settings.max_clients));
+  // If not all connections fit: peers that are away need none, so clients get half of what the listeners leave.
+  const std::size_t listening = reserve + peers;
+  const std::size_t half = limit > listening + 1 ? (limit - listening) / 2 : 1;
+  const std::size_t served = clients > 0 ? clients : half;
+  fit.clients = static_cast<unsigned>(std::min<std::size_t>(served, settings.max_clients));
   std::string text = std::to_string(peers) + " peers and " + std::to_string(settings.max_clients) + " clients need " +
                      std::to_string(fit.needed) + " file descriptors, but only " + std::to_string(limit) +
                      " are allowed: ";
-  if (fit.clients == 0) {
-    text += "not even the peers fit";
+  if (clients == 0) {
+    text += "not even all connections to the peers fit";
     fit.problem = core::Problem{core::Problem::Kind::error, {}, 0, std::move(text), remedy};
   } else {
     text += "at most " + std::to_string(fit.clients) + " clients are served at once";

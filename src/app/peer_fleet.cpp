@@ -40,13 +40,25 @@ PeerFleet::PeerFleet(boost::asio::io_context& io, net::Strand strand, net::PeerS
     : io_(io), strand_(std::move(strand)), services_(services), random_(std::random_device{}()) {}
 
 void PeerFleet::start(const std::vector<net::PeerConfig>& configs) {
+  std::exception_ptr failure;
+  std::size_t opened = 0;
   for (const net::PeerConfig& config : configs) {
     Member& member = members_[config.engine.peer_id];
     member.config = config;
-    open(member);
+    try {
+      open(member);
+      ++opened;
+    } catch (const std::system_error& error) {
+      failure = std::current_exception();
+      open_failed(member, error);
+    }
   }
+  // One bad socket is a matter of that peer; if there is none at all, the cause is another.
+  if (failure && opened == 0) std::rethrow_exception(failure);
   // Only now: a client that comes early finds a socket, and no attempt runs before all of them are there.
-  for (auto& [id, member] : members_) member.session->start();
+  for (auto& [id, member] : members_) {
+    if (member.session) member.session->start();
+  }
 }
 
 PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until) {
@@ -59,14 +71,15 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     Member& member = at->second;
     const net::PeerConfig before = std::exchange(member.config, config);
     member.restarts = 0;
-    if (!is_new && before == config) continue;
     if (!is_new && member.session && !needs_new_session(before, config)) {
-      member.session->apply(config);
-      ++change.adjusted;
+      member.session->apply(config);  // also if nothing changed: a peer that was given up is tried again
+      if (before != config) ++change.adjusted;
       continue;
     }
+    if (!is_new && before == config) continue;  // it waits to be restarted
     // The new session's socket takes the place of the old one's without a moment in which there is none.
     std::unique_ptr<net::PeerSession> old = std::move(member.session);
+    restarts_.erase(id);
     open_or_retry(id);
     retire(std::move(old), until);
     ++(is_new ? change.added : change.replaced);
@@ -129,6 +142,7 @@ void PeerFleet::open(Member& member) {
   const std::string id = member.config.engine.peer_id;
   const std::uint64_t generation = ++last_generation_;
   member.generation = generation;
+  member.opened_at = std::chrono::steady_clock::now();
   member.session = std::make_unique<net::PeerSession>(
       io_, member.config, services_, random_(), [this, id, generation](std::exception_ptr error) {
         boost::asio::post(strand_, [this, id, generation, error] { session_failed(id, generation, error); });
@@ -141,11 +155,22 @@ void PeerFleet::open_or_retry(const std::string& id) {
     open(member);
     member.session->start();
   } catch (const std::system_error& error) {
-    log(core::Severity::critical, id,
-        "Can't make server socket: " + core::escape_outside_text(error.what()) + "; it is tried again in " +
-            std::to_string(restart_delay(member.restarts).count()) + " s");
-    restart_later(id);
+    open_failed(member, error);
   }
+}
+
+void PeerFleet::open_failed(Member& member, const std::system_error& error) {
+  const std::string& id = member.config.engine.peer_id;
+  member.session.reset();
+  log(failure_severity(member), id,
+      "Can't make server socket: " + core::escape_outside_text(error.what()) + "; it is tried again in " +
+          std::to_string(restart_delay(member.restarts).count()) + " s");
+  restart_later(id);
+}
+
+// What goes on at the longest interval has been told often enough.
+core::Severity PeerFleet::failure_severity(const Member& member) {
+  return restart_delay(member.restarts) < longest_restart_delay ? core::Severity::critical : core::Severity::notice;
 }
 
 void PeerFleet::retire(std::unique_ptr<net::PeerSession> session, core::TimePoint until) {
@@ -160,27 +185,33 @@ void PeerFleet::retire(std::unique_ptr<net::PeerSession> session, core::TimePoin
 }
 
 void PeerFleet::session_failed(const std::string& id, std::uint64_t generation, const std::exception_ptr& error) {
-  log(core::Severity::critical, id,
+  const auto at = members_.find(id);
+  const bool is_ours = at != members_.end() && at->second.generation == generation;
+  if (is_ours && std::chrono::steady_clock::now() - at->second.opened_at > longest_restart_delay)
+    at->second.restarts = 0;
+  log(is_ours ? failure_severity(at->second) : core::Severity::critical, id,
       "ABNORMAL EXIT. Session for server [" + id + "] died through \"exception\" with parameter [" + describe(error) +
           "]");
-  const auto at = members_.find(id);
-  if (is_stopping_ || at == members_.end() || at->second.generation != generation) return;
+  if (is_stopping_ || !is_ours) return;
   at->second.session.reset();
   restart_later(id);
 }
 
-// Whatever killed a session may be there still when it is made anew.
 void PeerFleet::restart_later(const std::string& id) {
   const auto delay = restart_delay(members_.at(id).restarts++);
   net::Timer& timer = restarts_.insert_or_assign(id, net::Timer(strand_, delay)).first->second;
   timer.async_wait([this, id](const boost::system::error_code& error) {
-    if (error || is_stopping_ || !members_.contains(id)) return;
+    const auto at = members_.find(id);
+    if (error || is_stopping_ || at == members_.end() || at->second.session) return;
     open_or_retry(id);
   });
 }
 
+// At once the first time, since clients miss the socket meanwhile; then less and less often, since whatever killed the
+// session may be there still.
 std::chrono::seconds PeerFleet::restart_delay(unsigned restarts) {
-  return std::min(longest_restart_delay, std::chrono::seconds{1U << std::min(restarts, 6U)});
+  if (restarts == 0) return std::chrono::seconds::zero();
+  return std::min(longest_restart_delay, std::chrono::seconds{1U << std::min(restarts - 1, 6U)});
 }
 
 void PeerFleet::log(core::Severity severity, const std::string& id, const std::string& message) {

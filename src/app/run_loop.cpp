@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,7 +27,11 @@ bool run_loop(boost::asio::io_context& io, unsigned threads, const std::function
   };
   {
     std::vector<std::jthread> others;
-    for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(loop);
+    try {
+      for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(loop);
+    } catch (const std::system_error& error) {
+      fail(error.what());
+    }
     loop();
   }
   return !has_failed;

@@ -92,11 +92,11 @@ void add_links(Builder& table) {
                  "How long a request waits, from the start of a first attempt to connect, before it is answered "
                  "con_lost.");
   table.duration({"connect-timeout"}, &Settings::connect_timeout, milliseconds{100}, minutes{10}, yes,
-                 "How long an attempt to connect may take, from the TCP connection to the exchange of keys. "
-                 "The answer to pong has a deadline of its own.");
-  table.duration({"pong-timeout"}, &Settings::pong_timeout, seconds{1}, minutes{10}, yes,
+                 "How long each step of an attempt to connect may take: the TCP connection, and every answer of the "
+                 "handshake. The look-up of the name and the answer to pong have deadlines of their own.");
+  table.duration({"pong-timeout"}, &Settings::pong_timeout, milliseconds{100}, minutes{10}, yes,
                  "How long lond may take to answer pong, for which it calls this server back.");
-  table.duration({"request-timeout"}, &Settings::request_timeout, seconds{1}, hours{24}, yes,
+  table.duration({"request-timeout"}, &Settings::request_timeout, milliseconds{100}, hours{24}, yes,
                  "How long a request may take from the moment it was accepted. After it the request is answered "
                  "con_lost, and its connection is closed and never used again.");
   table.duration({"idle-timeout"}, &Settings::idle_timeout, seconds{0}, hours{24}, yes,
@@ -107,15 +107,17 @@ void add_links(Builder& table) {
                  "How long lonc, told to stop, lets requests in flight come to their end.");
   table.duration({"backoff-first"}, &Settings::backoff_first, milliseconds{100}, hours{1}, yes,
                  "The longest pause after the first failed attempt to connect. The pause is drawn at random up to a "
-                 "bound that doubles with each failure.");
+                 "bound that doubles with each failure; attempts never begin less than a second apart.");
   table.duration({"backoff-longest"}, &Settings::backoff_longest, milliseconds{100}, hours{24}, yes,
                  "The bound of these pauses that is never exceeded.");
   table.seconds({"keepalive-idle"}, &Settings::keepalive_idle, seconds{1}, hours{9},
                 "How long a connection is silent before TCP asks whether the peer is still there.");
   table.seconds({"keepalive-interval"}, &Settings::keepalive_interval, seconds{1}, hours{1},
                 "The time between two such questions.");
-  table.count<unsigned>({"keepalive-count"}, &Settings::keepalive_count, 1, 100, yes,
-                        "After how many unanswered questions the connection is closed.");
+  table.count<unsigned>(
+      {"keepalive-count"}, &Settings::keepalive_count, 1, 100, yes,
+      "After how many unanswered questions the connection is closed, if tcp-user-timeout does not close it "
+      "before: that counts for these questions, too.");
   table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, seconds{0}, hours{1}, yes,
                  "How long sent data may stay unacknowledged before the connection is closed. 0: the system's rule.");
   table.count<unsigned>({"min-connections"}, &Settings::min_connections, 1, 1000, yes,
@@ -142,10 +144,10 @@ void add_limits(Builder& table) {
 void add_log(Builder& table) {
   using core::Severity;
   table.heading("The log");
-  table.choice<Severity, 5>({"log-level"}, &Settings::log_level,
+  // A word per level that one would choose: `info` is all that is not for debugging, with or without INFO before it.
+  table.choice<Severity, 4>({"log-level"}, &Settings::log_level,
                             {{{"debug", Severity::debug},
-                              {"notice", Severity::notice},
-                              {"info", Severity::info},
+                              {"info", Severity::notice},
                               {"warning", Severity::warning},
                               {"critical", Severity::critical}}},
                             Reload::yes, "The least severity that is written, in rising order.");

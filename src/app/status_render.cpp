@@ -32,11 +32,18 @@ void append_timed(std::string& out, WallTime time, std::string_view text) {
   append_one_line(out, text);
 }
 
+// As it stands in the log, where WARNING and its like are part of the message.
+template <typename Report>
+std::string last_message(const Report& report) {
+  if (report.last_log.empty()) return {};
+  return std::string(severity_prefix(report.last_log_severity)) + report.last_log;
+}
+
 struct TextLine {
   std::string_view server;
   std::string_view text;
   WallTime text_since;
-  std::string_view last_log;
+  std::string last_log;
   WallTime last_log_at;
 };
 
@@ -89,7 +96,7 @@ Json peer_of(const net::PeerReport& peer) {
           {"next_attempt", time_or_null(peer.next_attempt_at)},
           {"last_error", text_or_null(status.last_error)},
           {"last_error_at", time_or_null(peer.last_error_at)},
-          {"last_log", last_log_of(peer.last_log, peer.last_log_at)},
+          {"last_log", last_log_of(last_message(peer), peer.last_log_at)},
           {"counters", counters_of(status.counters)}};
 }
 
@@ -113,10 +120,11 @@ std::string render_status_text(const ParentReport& parent, std::vector<net::Peer
   std::string out = "LONC status ";
   append_local_time(out, now);
   out += " - parent " + std::to_string(parent.pid) + "\n\n";
-  append_status_line(out, parent.pid, {"PARENT", parent.text, parent.text_since, parent.last_log, parent.last_log_at});
+  append_status_line(out, parent.pid,
+                     {"PARENT", parent.text, parent.text_since, last_message(parent), parent.last_log_at});
   for (const net::PeerReport& peer : peers) {
     append_status_line(out, parent.pid,
-                       {peer.status.peer_id, peer.status.text, peer.text_since, peer.last_log, peer.last_log_at});
+                       {peer.status.peer_id, peer.status.text, peer.text_since, last_message(peer), peer.last_log_at});
   }
   return out;
 }
@@ -134,7 +142,7 @@ std::string render_status_json(const ParentReport& parent, std::vector<net::Peer
                         {"started", utc_text(parent.started_at)},
                         {"text", parent.text},
                         {"text_since", utc_text(parent.text_since)},
-                        {"last_log", last_log_of(parent.last_log, parent.last_log_at)}}},
+                        {"last_log", last_log_of(last_message(parent), parent.last_log_at)}}},
                       {"peers", list}};
   // Bytes that are no UTF-8 must not cost the whole file.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -65,7 +65,7 @@ Mail user_mismatch_mail(const Settings& settings, const core::Problem& problem) 
 std::string mail_user_mismatch(const Settings& settings, const core::Problem& problem,
                                std::chrono::milliseconds timeout) {
   const bool is_wanted = !settings.adm_email.empty() || !settings.sys_email.empty();
-  if (!is_wanted) return {};
+  if (!is_wanted || settings.sendmail.empty()) return {};
   const Mail mail = user_mismatch_mail(settings, problem);
   if (mail.to.empty()) return "no mail was sent: neither lonAdmEMail nor lonSysEMail holds an address";
   const auto error = send_mail(settings.sendmail, render_mail(mail), timeout);

@@ -20,7 +20,8 @@ constexpr std::string_view close_command = "close_connection_exit";
 PeerEngine::PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effects)
     : settings_(std::move(settings)),
       effects_(effects),
-      backoff_(settings_.backoff_first, settings_.backoff_longest, seed) {}
+      backoff_(settings_.backoff_first, settings_.backoff_longest, seed),
+      extra_backoff_(settings_.backoff_first, settings_.backoff_longest, seed + 1) {}
 
 PeerEngine::~PeerEngine() = default;
 
@@ -166,6 +167,7 @@ void PeerEngine::recompute_deadline() {
 void PeerEngine::reconnect(TimePoint now) {
   if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
   backoff_.reset();
+  extra_backoff_.reset();
   extra_not_before_ = now;
   if (state_ == PeerState::up) {
     open_what_is_missing(now);
@@ -179,6 +181,7 @@ void PeerEngine::reconnect(TimePoint now) {
 void PeerEngine::apply(TimePoint now, PeerSettings settings) {
   settings_ = std::move(settings);
   backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
+  extra_backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
   if (state_ == PeerState::given_up) return reconnect(now);
   if (state_ == PeerState::up) open_what_is_missing(now);
   for (const auto& connection : connections_) {
@@ -191,7 +194,7 @@ void PeerEngine::apply(TimePoint now, PeerSettings settings) {
 void PeerEngine::drain(TimePoint now, TimePoint until) {
   if (state_ == PeerState::stopped) return;
   set_state(now, PeerState::draining);
-  drain_until_ = until;
+  drain_until_ = std::min(drain_until_, until);
   next_attempt_ = never;
   fail_queue();
   std::vector<ConnectionId> opening;
@@ -200,7 +203,7 @@ void PeerEngine::drain(TimePoint now, TimePoint until) {
     if (connection->is_opening()) opening.push_back(connection->id);
   }
   for (const ConnectionId id : opening) end_connection(now, id, Errc::draining);
-  if (now >= until) end_all_connections(now, Errc::draining);
+  if (now >= drain_until_) end_all_connections(now, Errc::draining);
   finish_drain();
   recompute_deadline();
 }

@@ -15,8 +15,7 @@ namespace {
 // Attempts to one peer begin at most this often, whatever asks for them (an operator's command excepted).
 constexpr Duration attempt_spacing = std::chrono::seconds{1};
 
-// A connection that ended sooner, without one answer, counts as a failed attempt: a peer that accepts and hangs up
-// must not be called in a loop.
+// A connection that was open for so long has been of use, even without one answer.
 constexpr Duration works_after = std::chrono::seconds{10};
 
 }  // namespace
@@ -104,7 +103,7 @@ void PeerEngine::connection_closed(TimePoint now, ConnectionId id, std::error_co
   const Connection* connection = find(id);
   if (!connection) return;
   if (connection->state == Connection::State::handshaking) {
-    if (error == Errc::connection_closed) error = Errc::handshake_closed;
+    if (error == Errc::connection_closed || error == std::errc::connection_reset) error = Errc::handshake_closed;
     if (error == Errc::reply_too_long) error = Errc::handshake_too_long;
   }
   end_connection(now, id, error);
@@ -150,7 +149,6 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   effects_.set_line_limit(connection.id, settings_.max_line_length);
   if (state_ != PeerState::up) {
     next_attempt_ = never;
-    extra_not_before_ = now;
     set_state(now, PeerState::up);
     report_online(now);
   }
@@ -177,7 +175,9 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
   const InFlight request = std::move(connection.in_flight.front());
   connection.in_flight.erase(connection.in_flight.begin());
   connection.has_answered = true;
+  hang_ups_ = 0;
   backoff_.reset();
+  extra_backoff_.reset();
   ++counters_.replies;
   effects_.reply(request.client, line);
 
@@ -213,10 +213,9 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   }
   if (state_ == PeerState::draining) return finish_drain();
   if (connection->is_opening()) return attempt_failed(now, error);
-  if (count_ready() == 0) {
-    const bool had_worked = connection->has_answered || now - connection->ready_since >= works_after;
-    return lost_last_connection(now, had_worked, error);
-  }
+  const bool worked = had_worked(now, *connection, error);
+  if (!worked) delay_extra(now);
+  if (count_ready() == 0) return lost_last_connection(now, worked, error);
   open_what_is_missing(now);
 }
 
@@ -224,6 +223,23 @@ void PeerEngine::end_all_connections(TimePoint now, std::error_code error) {
   const PeerState before = std::exchange(state_, PeerState::draining);  // no connection is opened in between
   while (!connections_.empty()) end_connection(now, connections_.back()->id, error);
   if (state_ != PeerState::stopped) state_ = before;
+}
+
+// A peer that lets connections become ready and then hangs up must not be called in a loop: from the second time in a
+// row on that counts as a failed attempt. What lonc itself ended says nothing about the peer.
+bool PeerEngine::had_worked(TimePoint now, const Connection& connection, std::error_code error) {
+  const bool was_of_use = connection.has_answered || now - connection.ready_since >= works_after;
+  if (was_of_use) {
+    hang_ups_ = 0;
+    backoff_.reset();
+  }
+  const bool is_hang_up = error == Errc::connection_closed || error == Errc::out_of_turn ||
+                          error == Errc::path_silent || error.category() != lonc_category();
+  return !is_hang_up || was_of_use || ++hang_ups_ == 1;
+}
+
+void PeerEngine::delay_extra(TimePoint now) {
+  extra_not_before_ = std::max(extra_not_before_, now + std::max(extra_backoff_.next(), attempt_spacing));
 }
 
 void PeerEngine::lost_last_connection(TimePoint now, bool had_worked, std::error_code error) {
@@ -242,13 +258,12 @@ void PeerEngine::lost_last_connection(TimePoint now, bool had_worked, std::error
 
 void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
   ++counters_.failed_attempts;
-  const Duration delay = backoff_.next();
   if (state_ == PeerState::up && count_ready() > 0) {
-    extra_not_before_ = now + delay;
+    delay_extra(now);
     return lower_deadline(extra_not_before_);
   }
   if (count_opening() > 0) return;
-  next_attempt_ = std::max(now + delay, earliest_attempt(now));
+  next_attempt_ = std::max(now + backoff_.next(), earliest_attempt(now));
   if (settings_.max_attempts > 0 && backoff_.failures() >= settings_.max_attempts) next_attempt_ = never;
   set_state(now, next_attempt_ == never ? PeerState::given_up : PeerState::away);
   report_away(now, error);

@@ -26,9 +26,10 @@ Task<void> ClientSession::run() {
   const auto self = shared_from_this();
   if (slot_.is_refused()) end_in(limits_.refused_timeout);
   unsigned lines = 0;
-  while (handler_ != nullptr && !is_broken_) {
+  while (handler_ != nullptr) {
     const LineSocket::ReadResult read = socket_.try_read_line();
     if (read.kind == LineSocket::Read::would_block) {
+      if (is_broken_) break;
       lines = 0;
       const std::error_code error = co_await socket_.wait_readable();
       if (error) break;
@@ -66,7 +67,8 @@ void ClientSession::refuse() {
 
 void ClientSession::reply(std::string_view line) {
   if (!is_busy_ || handler_ == nullptr) return;
-  if (socket_.send_line(line)) is_broken_ = true;
+  // The client has left, but what it said as whole lines is still carried out.
+  if (!is_broken_ && socket_.send_line(line)) is_broken_ = true;
   answered_.notify();
 }
 

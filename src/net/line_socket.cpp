@@ -15,6 +15,7 @@ namespace lonc::net {
 
 namespace {
 
+constexpr std::size_t read_per_turn = 256 * 1024;
 constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -39,13 +40,17 @@ std::optional<LineSocket::ReadResult> LineSocket::next_buffered() {
 }
 
 LineSocket::ReadResult LineSocket::try_read_line() {
+  std::size_t total = 0;
   while (true) {
     if (const auto found = next_buffered()) return *found;
     if (fd_ < 0) return {Read::failed, {}, std::make_error_code(std::errc::operation_canceled)};
+    // Whoever sends as fast as this reads must not keep all others from their turn.
+    if (total >= read_per_turn) return {Read::would_block};
     const auto room = framer_.prepare();
     const ssize_t received = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
     if (received > 0) {
       framer_.commit(static_cast<std::size_t>(received));
+      total += static_cast<std::size_t>(received);
     } else if (received == 0) {
       return {Read::end};
     } else if (would_block(errno)) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int batch_size = 64;                     // then others on the loop have their turn
 constexpr std::chrono::milliseconds pause_time{50};  // after a failure that accepting again would only repeat
-constexpr std::chrono::minutes report_interval{1};
+constexpr std::chrono::hours report_interval{1};
 constexpr int most_waiting = 65'536;               // no kernel holds so many; ends the loop whatever happens
 
 bool is_passing(const std::error_code& error) {

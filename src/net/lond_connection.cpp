@@ -46,7 +46,6 @@ Task<void> LondConnection::run() {
   // Whoever began this must have returned before the first event.
   co_await boost::asio::post(strand_, use_awaitable);
   co_await wait_for_turn();
-  if (!is_closed()) handler_->connection_started(id_);
   if (is_closed()) co_return;
   const std::error_code error = co_await connect();
   if (is_closed()) co_return;
@@ -74,6 +73,7 @@ Task<std::error_code> LondConnection::connect() {
   const PeerAddress::Query query(address_, options_.resolve_timeout, wake_);
   while (!is_closed() && !query.is_done()) co_await wake_.wait();
   std::error_code error = core::Errc::name_not_found;
+  if (!is_closed() && !query.endpoints().empty()) handler_->connection_started(id_);
   for (const auto& endpoint : query.endpoints()) {
     if (is_closed()) break;
     handler_->connection_trying(endpoint);

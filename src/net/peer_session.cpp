@@ -47,6 +47,4 @@ void PeerSession::report(std::function<void(PeerReport)> done) {
   });
 }
 
-const std::string& PeerSession::peer_id() const { return impl_->peer_id(); }
-
 }  // namespace lonc::net

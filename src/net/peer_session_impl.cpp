@@ -255,9 +255,10 @@ void PeerSession::Impl::drain(core::TimePoint until, std::function<void()> done)
     drain_done_ = std::move(done);
   }
   guarded([&] {
-    engine_.drain(now(), until);
+    drain_until_ = std::min(drain_until_, until);
+    engine_.drain(now(), drain_until_);
     listener_->stop();
-    drain_timer_.expires_at(until);
+    drain_timer_.expires_at(drain_until_);
     drain_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (!error && self) self->drain_time_is_over();

@@ -36,7 +36,6 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
 
   // Any thread.
   const Strand& strand() const { return strand_; }
-  const std::string& peer_id() const { return peer_id_; }
   void abandon() { is_abandoned_ = true; }  // no callback is called from now on
   bool is_abandoned() const { return is_abandoned_; }
 
@@ -119,6 +118,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
 
   std::function<void()> drain_done_;
   Timer drain_timer_;
+  core::TimePoint drain_until_ = core::never;
   bool is_drained_ = false;        // the engine said so
   bool is_check_posted_ = false;
 
@@ -129,7 +129,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::string text_;
   WallTime text_since_;
   std::string address_text_;
-  std::string last_log_;
+  std::string last_log_;  // of those that are not for debugging
+  core::Severity last_log_severity_ = core::Severity::notice;
   WallTime last_log_at_{};
 };
 

@@ -9,8 +9,11 @@ namespace lonc::net {
 
 void PeerSession::Impl::log(core::Severity severity, std::string_view message) {
   if (std::exchange(is_status_old_, false)) refresh_status();
-  last_log_ = message;
-  last_log_at_ = std::chrono::system_clock::now();
+  if (severity != core::Severity::debug) {
+    last_log_ = message;
+    last_log_severity_ = severity;
+    last_log_at_ = std::chrono::system_clock::now();
+  }
   services_.log.write(severity, LogContext{peer_id_, text_, text_since_}, message);
 }
 
@@ -38,6 +41,7 @@ PeerReport PeerSession::Impl::report() const {
   if (!report.status.last_error.empty()) report.last_error_at = wall(report.status.last_error_at);
   if (report.status.next_attempt != core::never) report.next_attempt_at = wall(report.status.next_attempt);
   report.last_log = last_log_;
+  report.last_log_severity = last_log_severity_;
   report.last_log_at = last_log_at_;
   report.clients = clients_.size();
   return report;

@@ -62,7 +62,9 @@ void set_connection_options(int fd, const KeepAlive& keep_alive) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, whole<std::chrono::seconds>(keep_alive.idle));
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, whole<std::chrono::seconds>(keep_alive.interval));
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(keep_alive.count));
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, whole<std::chrono::milliseconds>(keep_alive.user_timeout));
+  // 0 is the system's own rule, and the system's own default.
+  if (keep_alive.user_timeout > core::Duration::zero())
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, whole<std::chrono::milliseconds>(keep_alive.user_timeout));
 }
 
 }  // namespace lonc::net

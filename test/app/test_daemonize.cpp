@@ -69,7 +69,7 @@ TEST_CASE("the starter returns 0 once the daemon is ready, and not before") {
     std::filesystem::rename(dir / "after.new", dir / "after");
   });
   CHECK(starter.wait() == 0);
-  CHECK(read_file(dir / "before") == "11 / 22 00111");
+  CHECK(read_file(dir / "before") == "11 / 22 10111");
   REQUIRE(wait_until([&] { return std::filesystem::exists(dir / "after"); }));
   CHECK(read_file(dir / "after") == "/dev/null /dev/null /dev/null ");
   CHECK(read_file(dir / "stderr").empty());
@@ -115,10 +115,24 @@ TEST_CASE("signals that the starter blocked or ignored arrive again") {
   Child child{[] {
     leave_a_mess_of_signals();
     lonc::app::reset_signals();
-    ::raise(SIGHUP);
+    ::raise(SIGTERM);
     return 0;
   }};
-  CHECK(child.wait() == 128 + SIGHUP);
+  CHECK(child.wait() == 128 + SIGTERM);
+}
+
+TEST_CASE("HUP and USR1 wait until something handles them") {
+  for (const int signal : {SIGHUP, SIGUSR1}) {
+    Child child{[signal] {
+      leave_a_mess_of_signals();
+      lonc::app::reset_signals();
+      ::raise(signal);
+      if (!is_blocked(signal)) return 1;
+      lonc::app::let_signals_in();
+      return 0;
+    }};
+    CHECK(child.wait() == 128 + signal);
+  }
 }
 
 TEST_CASE("closed standard descriptors are filled") {

@@ -153,7 +153,7 @@ TEST_CASE("durations have units, fractions and a range") {
   CHECK(written_as("request-timeout", "90m") == "5400s");
   CHECK(accepts("request-timeout", "24h"));
   for (const auto* bad : {"", "s", ".5", "5.", "1..5", "-1", "+1", "1e3", "0x1", "nan", "inf", "5 s", "5d", "5S",
-                          "24.1h", "999ms", "99999999999999999999999999h"}) {
+                          "24.1h", "99ms", "99999999999999999999999999h"}) {
     CAPTURE(bad);
     CHECK_FALSE(accepts("request-timeout", bad));
   }
@@ -197,7 +197,7 @@ TEST_CASE("a value that is not acceptable changes nothing") {
 
 TEST_CASE("the range is told in words") {
   CHECK(find_setting("lond-port")->accepts == "a whole number from 1 to 65535");
-  CHECK(find_setting("request-timeout")->accepts == "a duration from 1s to 24h");
+  CHECK(find_setting("request-timeout")->accepts == "a duration from 100ms to 24h");
   CHECK(find_setting("keepalive-idle")->accepts == "a duration from 1s to 9h, in whole seconds");
   CHECK(find_setting("max-line-length")->accepts == "a number of bytes from 1k to 1024M");
   CHECK(find_setting("log-target")->accepts == "one of file, stderr, both");

@@ -70,9 +70,9 @@ TEST_CASE("each bad line of lonc.conf is told with its number and a remedy") {
   const ScratchDir dir;
   const auto loaded = load_config(dir,
                                   "max-conections = 5\nthreads 4\n[peers]\n= 3\nlond-port = 70000\r\n"
-                                  "user = \nlog-level = info\ncolour = blue\n");
+                                  "user = \nlog-level = warning\ncolour = blue\n");
   CHECK_FALSE(loaded.is_usable());
-  CHECK(loaded.settings.log_level == lonc::core::Severity::info);
+  CHECK(loaded.settings.log_level == lonc::core::Severity::warning);
   CHECK(told(loaded, dir) ==
         Strings{"lonc.conf:1: error: there is no setting \"max-conections\"; did you mean max-connections?",
                 "lonc.conf:2: error: \"threads 4\" is not a setting; write NAME = VALUE, and a '#' before a comment",

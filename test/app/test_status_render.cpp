@@ -23,7 +23,7 @@ system_clock::time_point at(int minute, int second = 0) {
 ParentReport parent_report() {
   ::setenv("TZ", "UTC0", 1);
   ::tzset();
-  return {4711, "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", at(1)};
+  return {4711, "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", lonc::core::Severity::notice, at(1)};
 }
 
 PeerReport peer_report(const std::string& id) {
@@ -52,6 +52,7 @@ PeerReport away_report() {
   peer.last_error_at = at(5) + 42ms;
   peer.next_attempt_at = at(6);
   peer.last_log = "Lost";
+  peer.last_log_severity = lonc::core::Severity::warning;
   peer.last_log_at = at(4);
   peer.clients = 6;
   return peer;
@@ -67,7 +68,7 @@ const json expected_peer = json::parse(R"json({
     "text_since": "2002-03-08T03:53:00.000Z", "connections": 1, "opening": 2, "in_flight": 3, "queued": 4,
     "clients": 6, "failed_in_a_row": 5, "next_attempt": "2002-03-08T03:56:00.000Z",
     "last_error": "connection refused", "last_error_at": "2002-03-08T03:55:00.042Z",
-    "last_log": {"at": "2002-03-08T03:54:00.000Z", "text": "Lost"},
+    "last_log": {"at": "2002-03-08T03:54:00.000Z", "text": "WARNING: Lost"},
     "counters": {"requests": 120, "replies": 100, "con_lost": 19, "errors": 1, "timeouts": 7, "attempts": 8,
                  "failed_attempts": 9}})json");
 
@@ -80,7 +81,7 @@ TEST_CASE("the classic status file: parent first, then peers by id, the one pid 
         "4711\tPARENT\tFri Mar  8 03:51:00 2002: Running\tFri Mar  8 03:51:00 2002: Ready: 2 peers\n"
         "4711\tB1\tFri Mar  8 03:53:00 2002: Connected\t\n"
         "4711\tmsul3\tFri Mar  8 03:53:00 2002: Away: connection refused (retry in 12 s)\t"
-        "Fri Mar  8 03:54:00 2002: Lost\n"
+        "Fri Mar  8 03:54:00 2002: WARNING: Lost\n"
         "4711\tzul\tFri Mar  8 03:53:00 2002: Connected\t\n");
 }
 

@@ -189,6 +189,71 @@ TEST_CASE("a peer that accepts and hangs up is not called in a loop") {
   CHECK(h.count_logs("INFO") <= 1);
 }
 
+TEST_CASE("one hang-up is an accident: the peer is called again at once, and requests wait for it") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(2s);
+  h.ask(1, "get");
+  h.take();
+  h.closed(1);
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+  h.ask(2, "get");
+  h.handshake(2);
+  CHECK(h.take().ends_with("write 2 get"));
+  h.closed(2);  // the second in a row, without one answer
+  CHECK(h.take() == "close 2; reply 2 con_lost");
+  CHECK(h.engine.state() == PeerState::away);
+}
+
+TEST_CASE("a peer that keeps one connection and hangs up on every other is not called in a loop") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.min_connections = 2;
+  EngineHarness h(settings);
+  h.start();
+  h.handshake(1, true);
+  std::uint64_t opened = 0;
+  for (int second = 0; second < 600; ++second) {
+    const std::string actions = h.take();
+    if (const auto at = actions.rfind("open "); at != std::string::npos) {
+      const std::uint64_t connection = std::stoull(actions.substr(at + 5));
+      ++opened;
+      h.handshake(connection);
+      h.closed(connection);
+    }
+    h.advance(1s);
+  }
+  CHECK(opened < 40);
+  CHECK(h.engine.state() == PeerState::up);
+}
+
+TEST_CASE("failures of further connections do not count towards max-attempts") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_attempts = 2;
+  EngineHarness h(settings);
+  h.come_up();
+  h.ask(1, "a");
+  h.ask(2, "b");
+  h.fail(2);
+  h.advance(5s);
+  h.fail(3);
+  h.take();
+  h.closed(1);
+  h.advance(1s);
+  h.fail(4);
+  CHECK(h.engine.state() == PeerState::away);
+}
+
+TEST_CASE("failures of an earlier outage do not count: a connection that held ends the row") {
+  EngineHarness h;
+  h.start();
+  h.fail(1);
+  h.advance(2s);
+  h.handshake(2, true);
+  h.advance(1h);
+  h.closed(2);
+  CHECK(h.engine.status().failed_in_a_row == 0);
+}
+
 TEST_CASE("each way in which a handshake fails has its own name") {
   struct Case {
     Errc error;
@@ -202,6 +267,7 @@ TEST_CASE("each way in which a handshake fails has its own name") {
       {Errc::handshake_garbage, "init", [](auto& h) { h.line(1, "\x16\x03\x01"); }},
       {Errc::handshake_garbage, "init", [](auto& h) { h.line(1, "4711", true); }},
       {Errc::handshake_closed, "init", [](auto& h) { h.closed(1); }},
+      {Errc::handshake_closed, "init", [](auto& h) { h.closed(1, std::make_error_code(std::errc::connection_reset)); }},
       {Errc::handshake_closed, "ekey",
        [](auto& h) { h.line(1, "4711"), h.line(1, "ok"), h.line(1, "msul3:data1"), h.closed(1); }},
       {Errc::handshake_too_long, "init", [](auto& h) { h.closed(1, Errc::reply_too_long); }},

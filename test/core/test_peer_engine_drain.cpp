@@ -51,6 +51,17 @@ TEST_CASE("a second signal: drain that ends now") {
   CHECK(h.take() == "close 1; reply 1 con_lost; drained");
 }
 
+TEST_CASE("a later end does not make a drain longer") {
+  EngineHarness h;
+  h.come_up();
+  h.ask(1, "a");
+  h.engine.drain(h.now, h.now + 1s);
+  h.engine.drain(h.now, h.now + 10s);
+  h.take();
+  h.advance(1s);
+  CHECK(h.take() == "close 1; reply 1 con_lost; drained");
+}
+
 TEST_CASE("a peer that does not answer exit is not waited for") {
   EngineHarness h;
   h.come_up();

@@ -27,6 +27,23 @@ TEST_CASE("a request that is not answered in time is con_lost, its connection cl
   CHECK(h.count_logs("WARNING: slow was not answered") == 1);
 }
 
+TEST_CASE("a time-out on a young connection is no failure of the peer: it is called again at once") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.request_timeout = 2s;
+  EngineHarness h(settings);
+  h.come_up();
+  for (std::uint64_t connection = 1; connection <= 3; ++connection) {
+    h.ask(connection, "slow");
+    h.take();
+    h.advance(2s);
+    CHECK(h.take() == "close " + std::to_string(connection) + "; reply " + std::to_string(connection) +
+                          " con_lost; open " + std::to_string(connection + 1));
+    h.handshake(connection + 1);
+    h.take();
+  }
+  CHECK(h.engine.state() == PeerState::up);
+}
+
 TEST_CASE("request-timeout runs from the moment the line was accepted, not from when it was sent") {
   PeerSettings settings = EngineHarness::default_settings();
   settings.max_connections = 1;

@@ -16,6 +16,8 @@ STANDIN = os.environ.get("LONC_STANDIN", str(BUILD_DIR / "test" / "peers" / "lon
 LOAD = os.environ.get("LONC_LOAD", str(BUILD_DIR / "test" / "clients" / "lonc-load"))
 # Bounds on time are multiplied by this: sanitizers and busy machines are slow.
 SLOWNESS = float(os.environ.get("LONC_SLOWNESS", "1"))
+# Where many take part, each of them is slow: with sanitizers, speed under load is not judged, only that it has bounds.
+UNDER_LOAD = SLOWNESS**2
 USER = pwd.getpwuid(os.getuid()).pw_name
 PAUSE = 0.01
 
@@ -133,7 +135,7 @@ class E2eTest(unittest.TestCase):
         """Every request of a load got its own answer."""
         bad = {name: tally[name] for name in ("con_lost", "error", "closed", "no_connect", "wrong") if tally[name]}
         self.assertFalse(bad, f"{tally}")
-        self.assertGreaterEqual(tally["ok"], least, f"{tally}")
+        self.assertGreaterEqual(tally["ok"], least / UNDER_LOAD, f"{tally}")
 
     def assert_p99_below(self, tally, milliseconds):
-        self.assertLess(tally["p99"] / 1000, milliseconds * SLOWNESS, f"{tally}")
+        self.assertLess(tally["p99"] / 1000, milliseconds * UNDER_LOAD, f"{tally}")

@@ -17,7 +17,11 @@ class Client:
     def __init__(self, path, timeout=10):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout * SLOWNESS)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
         self.file = self.socket.makefile("rb")
 
     def __enter__(self):

@@ -36,6 +36,13 @@ class CheckTest(E2eTest):
         self.assertIn(f"{self.lonc.config}:3", text)
         self.assertNotEqual(self.lonc.run().returncode, 0)
 
+    def test_ten_thousand_hosts(self):
+        self.lonc.write_hosts([f"msul{number}:msu:library:msul{number}.example:10.{number // 250}.{number % 250}.1"
+                               for number in range(10000)])
+        code, text = self.assert_quick(1, self.check)
+        self.assertEqual(code, 0, text[-2000:])
+        self.assertIn("Peers: 10001 ", text)
+
     def test_problems_of_hosts_tab(self):
         self.lonc.write_hosts(["msul1", "bad line:", "msul1:msu:library:twice:127.0.0.9", 
                                "../x:msu:library:x:127.0.0.8"])

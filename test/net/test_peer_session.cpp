@@ -57,6 +57,21 @@ TEST_CASE("PeerSession: a client that left gets nothing, and nobody else gets it
   CHECK(f.answers(next, "for next\n"));
 }
 
+TEST_CASE("PeerSession: every line that was read whole is sent, also if the client has left before the first answer") {
+  SessionFixture f;
+  f.start();
+  auto gone = f.client_with("one\ntwo\nthree\nhalf");
+  REQUIRE(f.has_request("one"));
+  gone.close();
+  f.peer().wire.send("1\n");
+  REQUIRE(f.has_request("two"));
+  f.peer().wire.send("2\n");
+  REQUIRE(f.has_request("three"));
+  f.peer().wire.send("3\n");
+  REQUIRE(f.until([&] { return f.clients.served() == 0; }));
+  CHECK(f.peer().requests == std::vector<std::string>{"one", "two", "three"});
+}
+
 TEST_CASE("PeerSession: a late line makes the connection unusable") {
   SessionFixture f;
   f.start();

@@ -52,6 +52,7 @@ class Daemon {
 
  private:
   void wait_for_signal();
+  bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
   void sweep();
   void reload();
@@ -91,6 +92,7 @@ class Daemon {
   bool is_writing_status_ = false;
   bool write_status_again_ = false;
   bool is_stopping_ = false;
+  bool is_over_ = false;
 };
 
 }  // namespace lonc::app

@@ -9,8 +9,12 @@
 
 namespace lonc::app {
 
-// No signal blocked, every handler the default, SIGPIPE ignored. A starter may have blocked HUP or ignored it.
+// Every handler the default, SIGPIPE ignored, no signal blocked but HUP and USR1: those wait until let_signals_in(). A
+// starter may have blocked or ignored any of them.
 void reset_signals();
+
+// To be called once something handles HUP and USR1.
+void let_signals_in();
 
 // Opens /dev/null for those of descriptors 0, 1 and 2 that are closed, so that no socket is taken for one of them.
 void fill_standard_descriptors();

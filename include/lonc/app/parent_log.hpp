@@ -22,6 +22,7 @@ class ParentLog {
   // Outside text in `message` is escaped by the caller.
   void write(core::Severity severity, std::string_view message) {
     last_ = message;
+    last_severity_ = severity;
     last_at_ = std::chrono::system_clock::now();
     sink_.write(severity, {.server = "PARENT", .status = status_, .status_since = status_since_}, message);
   }
@@ -31,6 +32,7 @@ class ParentLog {
     parent.text = status_;
     parent.text_since = status_since_;
     parent.last_log = last_;
+    parent.last_log_severity = last_severity_;
     parent.last_log_at = last_at_;
   }
 
@@ -39,6 +41,7 @@ class ParentLog {
   std::string status_ = "Starting";
   std::chrono::system_clock::time_point status_since_ = std::chrono::system_clock::now();
   std::string last_;
+  core::Severity last_severity_ = core::Severity::notice;
   std::chrono::system_clock::time_point last_at_{};
 };
 

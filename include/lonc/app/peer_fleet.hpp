@@ -14,6 +14,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace lonc::app {
@@ -30,7 +31,7 @@ class PeerFleet {
 
   PeerFleet(boost::asio::io_context& io, net::Strand strand, net::PeerServices services);
 
-  // Throws std::system_error, with the socket's path, when the socket of a peer can not be made.
+  // A socket that can not be made is tried again. Throws std::system_error, with the path, when none can.
   void start(const std::vector<net::PeerConfig>& configs);
 
   // Sessions that did not change go on undisturbed. Those that go drain until `until`.
@@ -51,11 +52,14 @@ class PeerFleet {
     net::PeerConfig config;
     std::unique_ptr<net::PeerSession> session;  // null while it waits to be restarted
     std::uint64_t generation = 0;  // of the session: what an earlier one still says is ignored
-    unsigned restarts = 0;         // in a row; each doubles the delay before the next
+    core::TimePoint opened_at{};
+    unsigned restarts = 0;  // in a row; each doubles the delay before the next
   };
 
   void open(Member& member);
   void open_or_retry(const std::string& id);
+  void open_failed(Member& member, const std::system_error& error);
+  static core::Severity failure_severity(const Member& member);
   void retire(std::unique_ptr<net::PeerSession> session, core::TimePoint until);
   void session_failed(const std::string& id, std::uint64_t generation, const std::exception_ptr& error);
   void restart_later(const std::string& id);

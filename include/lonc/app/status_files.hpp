@@ -1,5 +1,4 @@
-// Writes lon-status/loncstatus.txt and loncstatus.json. A reader sees the old pair or the new one, never a part of
-// a file. What stands in them: status_render.hpp.
+// Writes lon-status/loncstatus.txt and loncstatus.json. A reader never sees a part of a file. What stands in them: status_render.hpp.
 #pragma once
 
 #include <string>
@@ -11,7 +10,7 @@ namespace lonc::app {
 
 struct FileError {
   std::error_code error;  // none: all is written
-  std::string file;       // where it happened
+  std::string file;  // where it happened
 };
 
 struct WholeFile {

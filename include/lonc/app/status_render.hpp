@@ -22,7 +22,8 @@ struct ParentReport {
   WallTime started_at{};
   std::string text;  // what it is doing: "Running"
   WallTime text_since{};
-  std::string last_log;  // without its prefix; empty if none
+  std::string last_log;  // the message of the last log line; empty if none
+  core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
 };
 

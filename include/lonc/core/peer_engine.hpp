@@ -36,7 +36,8 @@ class PeerEngine {
   void client_line_too_long(TimePoint now, ClientId client);
 
   // --- from lond connections
-  // The attempt's turn has come (see max-connecting): connect-timeout runs from here.
+  // The attempt's turn has come (see max-connecting) and the name has been looked up, which has a time limit of its
+  // own: connect-timeout runs from here.
   void connection_started(TimePoint now, ConnectionId connection);
   void connection_up(TimePoint now, ConnectionId connection);
   void connection_failed(TimePoint now, ConnectionId connection, std::error_code error);
@@ -93,7 +94,9 @@ class PeerEngine {
   void reply_line(TimePoint now, Connection& connection, std::string_view line, bool more);
   void end_connection(TimePoint now, ConnectionId id, std::error_code error);
   void end_all_connections(TimePoint now, std::error_code error);
+  bool had_worked(TimePoint now, const Connection& connection, std::error_code error);
   void lost_last_connection(TimePoint now, bool had_worked, std::error_code error);
+  void delay_extra(TimePoint now);
   void attempt_failed(TimePoint now, std::error_code error);
   void expire_connections(TimePoint now);
   void close_surplus(TimePoint now);
@@ -110,7 +113,8 @@ class PeerEngine {
 
   PeerSettings settings_;
   Effects& effects_;
-  Backoff backoff_;
+  Backoff backoff_;        // of attempts while no connection is ready
+  Backoff extra_backoff_;  // of further connections
 
   PeerState state_ = PeerState::starting;
   TimePoint state_since_{};
@@ -122,6 +126,7 @@ class PeerEngine {
   std::optional<TimePoint> last_attempt_;  // when the latest attempt began
   TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
   TimePoint extra_not_before_{};    // while up: no further connection is opened before
+  unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;          // it is sent on the first connection only
   TimePoint drain_until_ = never;
   TimePoint armed_ = never;  // what Effects::set_deadline was told last

@@ -26,7 +26,7 @@ struct PeerCounters {
   std::uint64_t replies = 0;           // answers of the peer handed to clients
   std::uint64_t con_lost = 0;          // requests answered con_lost
   std::uint64_t errors = 0;            // requests answered error:
-  std::uint64_t timeouts = 0;          // connections closed because a request was not answered in time
+  std::uint64_t timeouts = 0;          // requests that were not answered within request-timeout
   std::uint64_t attempts = 0;          // connections tried
   std::uint64_t failed_attempts = 0;   // of these, without success
 };
@@ -35,7 +35,7 @@ struct PeerStatus {
   std::string peer_id;
   PeerState state = PeerState::starting;
   TimePoint state_since{};
-  std::string text;             // one line for people: "Connected", "Away: connection refused (retry in 12 s)"
+  std::string text;             // one line for people: "Connected", "Away: Connection refused"
   std::size_t connections = 0;  // ready
   std::size_t opening = 0;      // being opened
   std::size_t in_flight = 0;

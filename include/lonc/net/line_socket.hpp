@@ -21,7 +21,7 @@ class LineSocket {
   enum class Read {
     line,         // `text` holds a line without its '\n', until the next call of any member
     too_long,     // a line exceeds the limit; its bytes are passed over, told once
-    would_block,  // wait_readable() and try again
+    would_block,  // wait_readable() and try again; also after much that was no whole line
     end,          // the other side sends no more; bytes without '\n' at the end are dropped
     failed,       // `error` says why
   };

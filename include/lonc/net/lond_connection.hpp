@@ -24,7 +24,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // None of these is called from within a call of a LondConnection's member, and none after close().
   struct Handler {
     virtual ~Handler() = default;
-    // The slot is granted: the time allowed for the attempt begins.
+    // The slot is granted and the address is known: the time allowed for the attempt begins.
     virtual void connection_started(core::ConnectionId connection) = 0;
     virtual void connection_trying(const PeerAddress::Endpoint& endpoint) = 0;
     virtual void connection_up(core::ConnectionId connection) = 0;

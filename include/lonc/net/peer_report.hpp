@@ -20,7 +20,8 @@ struct PeerReport {
   WallTime text_since{};
   std::optional<WallTime> last_error_at;
   std::optional<WallTime> next_attempt_at;
-  std::string last_log;  // the peer's last log line without its prefix; empty if none
+  std::string last_log;  // the message of the peer's last log line; empty if none
+  core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
   std::size_t clients = 0;  // local clients connected now
 };

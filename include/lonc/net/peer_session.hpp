@@ -72,8 +72,6 @@ class PeerSession {
   void drain(core::TimePoint until, std::function<void()> done);
   void report(std::function<void(PeerReport)> done);
 
-  const std::string& peer_id() const;
-
  private:
   class Impl;
   std::shared_ptr<Impl> impl_;

@@ -1,0 +1,150 @@
+#include "net/session_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/app/peer_fleet.hpp>
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+using lonc::app::PeerFleet;
+using lonc::core::PeerState;
+using lonc::net::PeerConfig;
+using lonc::net::PeerReport;
+using lonc::test::connect_local;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Peers msul1 and msul3 at one lond, which answers no request.
+struct FleetFixture {
+  FleetFixture() : fleet(io, boost::asio::make_strand(io), {log, resolver, gate, clients}) {}
+  ~FleetFixture() {
+    bool is_over = false;
+    fleet.drain(std::chrono::steady_clock::now(), [&] { is_over = true; });
+    until([&] { return is_over; });
+  }
+
+  PeerConfig config(const std::string& id) {
+    PeerConfig config;
+    config.engine.peer_id = id;
+    config.engine.own_id = "data1";
+    config.name = id + ".example";
+    config.address = "127.0.0.1";
+    config.port = lond.port();
+    config.socket_path = directory.file(id);
+    return config;
+  }
+
+  template <typename Condition>
+  bool until(Condition condition) {
+    return lonc::test::run_until(io, [&] {
+      if (auto fd = lond.accept()) connections.push_back(std::make_unique<lonc::test::ScriptedLond>(std::move(fd)));
+      for (const auto& connection : connections) connection->poll();
+      return condition();
+    });
+  }
+
+  std::vector<PeerReport> report() {
+    std::optional<std::vector<PeerReport>> reports;
+    fleet.report([&](std::vector<PeerReport> all) { reports = std::move(all); });
+    until([&] { return reports.has_value(); });
+    return reports.value_or(std::vector<PeerReport>{});
+  }
+
+  bool all_up() {
+    return until([&] {
+      for (const PeerReport& peer : report())
+        if (peer.status.state != PeerState::up) return false;
+      return true;
+    });
+  }
+
+  bool is_open(const std::string& id) { return connect_local(directory.file(id)).second == 0; }
+
+  lonc::test::TemporaryDirectory directory;
+  lonc::test::TcpListener lond;
+  std::vector<std::unique_ptr<lonc::test::ScriptedLond>> connections;
+  lonc::test::KeptLog log;
+  lonc::net::Resolver resolver;
+  lonc::net::ConnectGate gate{4};
+  lonc::net::ClientLimit clients{100};
+  boost::asio::io_context io;
+  PeerFleet fleet;
+};
+
+}  // namespace
+
+TEST_CASE("a session that dies through an exception is told of and made anew, and its neighbour notices nothing") {
+  FleetFixture f;
+  f.fleet.start({f.config("msul1"), f.config("msul3")});
+  REQUIRE(f.all_up());
+  const auto before = f.report();
+
+  f.log.throws_on = "Request Close Connection";
+  auto [fd, error] = connect_local(f.directory.file("msul1"));
+  REQUIRE(error == 0);
+  lonc::test::Wire client(std::move(fd));
+  client.send("close_connection_exit\n");
+  REQUIRE(f.until([&] {
+    return f.log.has("ABNORMAL EXIT. Session for server [msul1] died through \"exception\" with parameter [log sink]");
+  }));
+  f.log.throws_on.reset();
+  REQUIRE(f.until([&] { return f.is_open("msul1"); }));
+  REQUIRE(f.all_up());
+  const auto after = f.report();
+  REQUIRE(after.size() == 2);
+  CHECK(after[0].status.counters.attempts == 1);  // of the new session
+  CHECK(after[1].state_since == before[1].state_since);
+}
+
+TEST_CASE("one socket that can not be made is tried again and stops nobody else") {
+  FleetFixture f;
+  std::filesystem::create_directory(f.directory.file("msul1"));
+  f.fleet.start({f.config("msul1"), f.config("msul3")});
+  CHECK(f.log.has("msul1 [Restarting]: Can't make server socket: "));
+  CHECK(f.is_open("msul3"));
+  std::filesystem::remove(f.directory.file("msul1"));
+  CHECK(f.until([&] { return f.is_open("msul1"); }));
+}
+
+TEST_CASE("if no socket at all can be made the fleet does not start") {
+  FleetFixture f;
+  std::filesystem::create_directory(f.directory.file("msul1"));
+  CHECK_THROWS_AS(f.fleet.start({f.config("msul1")}), std::system_error);
+}
+
+TEST_CASE("a changed configuration adds, removes, replaces and adjusts; what did not change stays as it is") {
+  FleetFixture f;
+  f.fleet.start({f.config("goes"), f.config("moves"), f.config("stays"), f.config("tunes")});
+  REQUIRE(f.all_up());
+  PeerConfig moved = f.config("moves");
+  moved.name = "elsewhere.example";
+  PeerConfig tuned = f.config("tunes");
+  tuned.engine.request_timeout = 7s;
+  const auto change =
+      f.fleet.apply({f.config("comes"), moved, f.config("stays"), tuned}, std::chrono::steady_clock::now() + 1s);
+  CHECK(change.added == 1);
+  CHECK(change.removed == 1);
+  CHECK(change.replaced == 1);
+  CHECK(change.adjusted == 1);
+  REQUIRE(f.until([&] { return !f.is_open("goes") && f.is_open("comes"); }));
+  REQUIRE(f.all_up());
+  const auto reports = f.report();
+  REQUIRE(reports.size() == 4);
+  CHECK(reports[1].name == "elsewhere.example");
+  for (const std::size_t kept : {2U, 3U}) CHECK(reports[kept].status.counters.attempts == 1);
+}
+
+TEST_CASE("a reload tries a peer again that was given up") {
+  FleetFixture f;
+  PeerConfig config = f.config("msul1");
+  config.engine.max_attempts = 1;
+  config.port = 1;  // nobody listens there
+  f.fleet.start({config});
+  REQUIRE(f.until([&] { return f.report().front().status.state == PeerState::given_up; }));
+  const auto attempts = f.report().front().status.counters.attempts;
+  const auto change = f.fleet.apply({config}, std::chrono::steady_clock::now());
+  CHECK(change.adjusted == 0);
+  CHECK(f.until([&] { return f.report().front().status.counters.attempts > attempts; }));
+}
