@@ -75,6 +75,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       io_(static_cast<int>(settings_.threads)),
       strand_(boost::asio::make_strand(io_)),
       signals_(strand_, SIGTERM, SIGINT, SIGHUP),
+      refresh_timer_(strand_),
       disk_(1),
       log_(log_options(settings_)),
       parent_(log_),
@@ -177,11 +178,22 @@ void Daemon::on_disk_thread(std::function<Result()> work, std::function<void(Res
 }
 
 void Daemon::sweep() {
-  if (is_stopping_ || (swept_at_ && now() < *swept_at_ + sweep_interval)) return;
+  if (is_stopping_) return;
+  if (swept_at_ && now() < *swept_at_ + sweep_interval) return refresh_status_later();
   swept_at_ = now();
   parent_.write(core::Severity::notice, "USR1: Trying to establish connections again");
   fleet_.reconnect();
   write_status();
+}
+
+// Whoever sent a signal that was taken as part of the last sweep sees, when its time is over, what came of that sweep.
+void Daemon::refresh_status_later() {
+  if (std::exchange(is_refresh_due_, true)) return;
+  refresh_timer_.expires_at(*swept_at_ + sweep_interval);
+  refresh_timer_.async_wait([this](const boost::system::error_code& error) {
+    is_refresh_due_ = false;
+    if (!error && !is_stopping_) write_status();
+  });
 }
 
 void Daemon::reload() {
@@ -264,6 +276,7 @@ void Daemon::status_written(const FileError& failure) {
 // The names go first and the lock before what takes time, so that a successor can start while this one drains.
 void Daemon::stop(core::TimePoint until) {
   if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
+  refresh_timer_.cancel();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
   fleet_.stop_listening([this, until] {

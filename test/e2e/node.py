@@ -227,6 +227,10 @@ class Node:
 
         return wait_for(fresh, "a new status")
 
+    def written(self):
+        """When the present status was written; asks for none."""
+        return json.loads((self.status_file).read_text())["written"]
+
     def peer(self, host):
         return next(peer for peer in self.status()["peers"] if peer["id"] == host)
 

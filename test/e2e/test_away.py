@@ -40,9 +40,9 @@ class AwayTest(E2eTest):
         with Load(node, ["msul1"], clients=20, seconds=4) as running, Load(node, ["msul2"], seconds=4) as neighbour:
             for _ in range(5):
                 peer.down("msul1")
-                time.sleep(0.2)
+                wait_for(lambda: node.request("msul1", "echo:x") == "con_lost", "it is missed")
                 peer.up("msul1")
-                time.sleep(0.4)
+                wait_for(lambda: node.request("msul1", "echo:x") == "x", "it is back")
             tally, undisturbed = running.finish(), neighbour.finish()
         self.assertEqual((tally["wrong"], tally["closed"], tally["no_connect"], tally["error"]), (0, 0, 0, 0), tally)
         self.assertGreater(tally["con_lost"], 0)

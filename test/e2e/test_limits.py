@@ -29,9 +29,9 @@ class LimitTest(E2eTest):
 
     def test_full_queue(self):
         peer, node = self.pair(["msul1"], settings={"max-connections": "1", "max-queue": "2"})
-        slow = node.request_in_flight(peer, "msul1", "delay:1500:slow")
+        slow = node.request_in_flight(peer, "msul1", "delay:4000:slow")
         queued = self.busy(node, peer, 2, "echo:queued")
-        time.sleep(0.2)
+        wait_for(lambda: node.peer("msul1")["queued"] == 2, "the queue is full", 3.5)
         self.assert_lost_at_once(node, "msul1")
         self.assertEqual([client.line() for client in (slow, *queued)], ["slow", "queued", "queued"])
         slow.close()

@@ -34,11 +34,11 @@ class StopTest(E2eTest):
     def test_term_answers_what_was_not_sent(self):
         """One connection, one slow request on it: those that still queue get con_lost at once."""
         peer, node = self.pair(["msul1"], settings={"max-connections": "1"})
-        slow = self.in_flight(node, peer, "delay:1500:finished")
+        slow = self.in_flight(node, peer, "delay:4000:finished")
         queued = [node.client("msul1") for _ in range(3)]
         for client in queued:
             client.send("echo:queued\n")
-        time.sleep(0.1)
+        wait_for(lambda: node.peer("msul1")["queued"] == 3, "they wait", 3.5)
         node.process.terminate()
         for client in queued:
             self.assertEqual(self.assert_quick(1, client.line), "con_lost")
@@ -144,6 +144,18 @@ class SweepTest(E2eTest):
         wait_for(lambda: peer.stats("msul1")["connections"], "the peer was reached", 5)
         self.assertIn("USR1: Trying to establish connections again", node.log())
 
+    def test_signal_within_two_seconds_of_a_sweep(self):
+        """It is part of that sweep, and when the two seconds are over the status says what came of it."""
+        self.standin(["msul1"])
+        node = self.node(["msul1"])
+        wait_for(lambda: "msul1 online" in node.log(), "the peer is up")
+        before = wait_for(node.written, "the status of the start")
+        node.signal(signal.SIGUSR1)
+        first = wait_for(lambda: node.written() > before and node.written(), "the sweep's status")
+        node.signal(signal.SIGUSR1)
+        wait_for(lambda: node.written() > first, "a fresh status", 4)
+        self.assertEqual(node.log().count("USR1: Trying"), 1)
+
     def test_burst_with_a_thousand_dead_peers(self):
         """1,000 USR1 in a second: one sweep, one status, and a live peer does not notice."""
         holes = [f"hole{number}" for number in range(500)]
@@ -151,7 +163,6 @@ class SweepTest(E2eTest):
         self.standin(["msul1"], black_holes=holes)
         node = self.node([*holes, *closed, "msul1"], settings={"connect-timeout": "3s"})
         node.wait_up("msul1")
-        time.sleep(2.1)  # past the sweep of the start, if there was one
         before = node.log().count("USR1: Trying")
         with Load(node, ["msul1"], clients=4, seconds=4, rate=500) as running:
             statuses = set()

@@ -55,6 +55,7 @@ class Daemon {
   bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
   void sweep();
+  void refresh_status_later();
   void reload();
   void put_in_force(Configuration configuration);
   void replace_configuration(Configuration configuration);
@@ -76,6 +77,7 @@ class Daemon {
   boost::asio::io_context io_;
   net::Strand strand_;
   boost::asio::signal_set signals_;
+  net::Timer refresh_timer_;
   boost::asio::thread_pool disk_;  // one thread: reading configuration, writing status
   ServiceManager service_manager_;
   PidFile pid_file_;
@@ -87,6 +89,7 @@ class Daemon {
   PeerFleet fleet_;
 
   std::optional<core::TimePoint> swept_at_;
+  bool is_refresh_due_ = false;
   bool is_reloading_ = false;
   bool reload_again_ = false;
   bool is_writing_status_ = false;
