@@ -32,7 +32,7 @@ struct FleetFixture {
     config.name = id + ".example";
     config.address = "127.0.0.1";
     config.port = lond.port();
-    config.socket_path = directory.file(id);
+    config.socket_path = directory / id;
     return config;
   }
 
@@ -60,9 +60,9 @@ struct FleetFixture {
     });
   }
 
-  bool is_open(const std::string& id) { return connect_local(directory.file(id)).second == 0; }
+  bool is_open(const std::string& id) { return connect_local(directory / id).second == 0; }
 
-  lonc::test::TemporaryDirectory directory;
+  lonc::test::TempDir directory;
   lonc::test::TcpListener lond;
   std::vector<std::unique_ptr<lonc::test::ScriptedLond>> connections;
   lonc::test::KeptLog log;
@@ -82,7 +82,7 @@ TEST_CASE("a session that dies through an exception is told of and made anew, an
   const auto before = f.report();
 
   f.log.throws_on = "Request Close Connection";
-  auto [fd, error] = connect_local(f.directory.file("msul1"));
+  auto [fd, error] = connect_local(f.directory / "msul1");
   REQUIRE(error == 0);
   lonc::test::Wire client(std::move(fd));
   client.send("close_connection_exit\n");
@@ -100,17 +100,17 @@ TEST_CASE("a session that dies through an exception is told of and made anew, an
 
 TEST_CASE("one socket that can not be made is tried again and stops nobody else") {
   FleetFixture f;
-  std::filesystem::create_directory(f.directory.file("msul1"));
+  std::filesystem::create_directory(f.directory / "msul1");
   f.fleet.start({f.config("msul1"), f.config("msul3")});
   CHECK(f.log.has("msul1 [Restarting]: Can't make server socket: "));
   CHECK(f.is_open("msul3"));
-  std::filesystem::remove(f.directory.file("msul1"));
+  std::filesystem::remove(f.directory / "msul1");
   CHECK(f.until([&] { return f.is_open("msul1"); }));
 }
 
 TEST_CASE("if no socket at all can be made the fleet does not start") {
   FleetFixture f;
-  std::filesystem::create_directory(f.directory.file("msul1"));
+  std::filesystem::create_directory(f.directory / "msul1");
   CHECK_THROWS_AS(f.fleet.start({f.config("msul1")}), std::system_error);
 }
 

@@ -1,6 +1,8 @@
 // What the tests of this layer share: waiting with a deadline, directories, blocking-free peers and clients.
 #pragma once
 
+#include "support/temp_dir.hpp"
+
 #include <lonc/net/executor.hpp>
 #include <lonc/net/log_sink.hpp>
 #include <lonc/net/unique_fd.hpp>
@@ -61,28 +63,6 @@ void spawn(const net::Strand& strand, Coroutine coroutine) {
     if (failure) std::rethrow_exception(failure);
   });
 }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "lonc-net-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::pair<net::UniqueFd, net::UniqueFd> socket_pair() {
   std::array<int, 2> fds{};

@@ -48,7 +48,7 @@ struct SessionFixture {
     config.name = "msul1.example";
     config.address = "127.0.0.1";
     config.port = lond.port();
-    config.socket_path = directory.file(peer_id);
+    config.socket_path = directory / peer_id;
   }
   ~SessionFixture() {
     session.reset();
@@ -105,7 +105,7 @@ struct SessionFixture {
     return until([&] { return !connections.empty() && !peer().requests.empty() && peer().requests.back() == line; });
   }
 
-  TemporaryDirectory directory;
+  TempDir directory;
   TcpListener lond;
   std::vector<std::unique_ptr<ScriptedLond>> connections;
   KeptLog log;

@@ -18,7 +18,7 @@ using lonc::net::UniqueFd;
 using lonc::test::connect_local;
 using lonc::test::run_ready;
 using lonc::test::run_until;
-using lonc::test::TemporaryDirectory;
+using lonc::test::TempDir;
 using lonc::test::Wire;
 
 namespace {
@@ -36,8 +36,8 @@ struct Accepted : LocalListener::Handler {
 
 struct Fixture {
   explicit Fixture(std::size_t limit = 1000, std::size_t refused = 2) : clients(limit, refused) {}
-  TemporaryDirectory directory;
-  std::string path = directory.file("msul1");
+  TempDir directory;
+  std::string path = directory / "msul1";
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
   ClientLimit clients;
@@ -82,17 +82,17 @@ struct stat status_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("SocketFile has its mode whatever the umask, and leaves nothing else behind") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const mode_t before = ::umask(0077);
-  const SocketFile socket(directory.file("a"), 0666, "");
+  const SocketFile socket(directory / "a", 0666, "");
   ::umask(before);
-  CHECK((status_of(directory.file("a")).st_mode & 0777) == 0666);
-  CHECK(directory.entries() == 1);
+  CHECK((status_of(directory / "a").st_mode & 0777) == 0666);
+  CHECK(directory.names().size() == 1);
 }
 
 TEST_CASE("SocketFile replaces a stale socket in one step") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("a");
+  const TempDir directory;
+  const std::string path = directory / "a";
   const int stale = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -102,39 +102,39 @@ TEST_CASE("SocketFile replaces a stale socket in one step") {
   CHECK(connect_local(path).second == ECONNREFUSED);
   const SocketFile socket(path, 0600, "");
   CHECK(connect_local(path).second == 0);
-  CHECK(directory.entries() == 1);
+  CHECK(directory.names().size() == 1);
 }
 
 TEST_CASE("SocketFile is removed only while it is ours") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("a");
+  const TempDir directory;
+  const std::string path = directory / "a";
   auto first = std::make_unique<SocketFile>(path, 0600, "");
   auto second = std::make_unique<SocketFile>(path, 0600, "");
   first.reset();
   CHECK(connect_local(path).second == 0);
   second.reset();
-  CHECK(directory.entries() == 0);
+  CHECK(directory.names().empty());
 }
 
 TEST_CASE("SocketFile leaves alone what is not a socket") {
-  const TemporaryDirectory directory;
-  std::ofstream(directory.file("a")) << "precious";
-  CHECK_THROWS_AS(SocketFile(directory.file("a"), 0600, ""), std::system_error);
-  CHECK(S_ISREG(status_of(directory.file("a")).st_mode));
-  CHECK(directory.entries() == 1);
+  const TempDir directory;
+  std::ofstream(directory / "a") << "precious";
+  CHECK_THROWS_AS(SocketFile(directory / "a", 0600, ""), std::system_error);
+  CHECK(S_ISREG(status_of(directory / "a").st_mode));
+  CHECK(directory.names().size() == 1);
 }
 
 TEST_CASE("SocketFile fails for a path that no client could use, an unknown group, a missing directory") {
-  const TemporaryDirectory directory;
-  CHECK_THROWS_WITH(SocketFile(directory.file(std::string(200, 'x')), 0600, ""), Catch::Contains("too long"));
-  CHECK_THROWS_WITH(SocketFile(directory.file("a"), 0600, "no-such-group"), Catch::Contains("no-such-group"));
-  CHECK_THROWS_AS(SocketFile(directory.file("no/a"), 0600, ""), std::system_error);
-  CHECK(directory.entries() == 0);
+  const TempDir directory;
+  CHECK_THROWS_WITH(SocketFile(directory / std::string(200, 'x'), 0600, ""), Catch::Contains("too long"));
+  CHECK_THROWS_WITH(SocketFile(directory / "a", 0600, "no-such-group"), Catch::Contains("no-such-group"));
+  CHECK_THROWS_AS(SocketFile(directory / "no/a", 0600, ""), std::system_error);
+  CHECK(directory.names().empty());
 }
 
 TEST_CASE("SocketFile: the longest path that the system allows can be used") {
-  const TemporaryDirectory directory;
-  const std::string stem = directory.file("");
+  const TempDir directory;
+  const std::string stem = directory / "";
   const std::string path = stem + std::string(sizeof(sockaddr_un::sun_path) - 1 - stem.size(), 'x');
   const SocketFile socket(path, 0600, "");
   CHECK(connect_local(path).second == 0);
@@ -224,7 +224,7 @@ TEST_CASE("LocalListener::stop takes in those who wait, then nobody can connect"
   const auto listener = f.listen();
   run_ready(f.io);
   auto waiting = f.connect();
-  const std::string path = f.directory.file("kept");
+  const std::string path = f.directory / "kept";
   REQUIRE(::link(f.path.c_str(), path.c_str()) == 0);
   boost::asio::post(f.strand, [&] { listener->stop(); });
   run_ready(f.io);

@@ -221,7 +221,7 @@ TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same
   throwing.throws_on = "";
   auto config = f.config;
   config.engine.peer_id = "msul3";
-  config.socket_path = f.directory.file("msul3");
+  config.socket_path = f.directory / "msul3";
   int failures = 0;
   lonc::net::PeerSession broken(f.io, config, {throwing, f.resolver, f.gate, f.clients}, 1,
                                 [&](std::exception_ptr) { ++failures; });
@@ -310,7 +310,7 @@ TEST_CASE("PeerSession gives everything back when it is destroyed, and calls nob
   f.session.reset();
   REQUIRE(f.until([&] { return client.is_ended() && f.peer().wire.is_ended(); }));
   CHECK_FALSE(is_called);
-  CHECK(f.directory.entries() == 0);
+  CHECK(f.directory.names().empty());
   CHECK(f.until([&] { return f.clients.served() == 0; }));
   f.io.restart();
   CHECK(f.io.run_for(10s) < 100);
@@ -326,7 +326,7 @@ TEST_CASE("PeerSession may end with the loop, whatever is going on") {
   boost::asio::io_context other;
   {
     auto config = f.config;
-    config.socket_path = f.directory.file("other");
+    config.socket_path = f.directory / "other";
     lonc::net::PeerSession session(other, config, f.services, 1, {});
     session.start();
     auto [fd, error] = connect_local(config.socket_path);
