@@ -1,0 +1,64 @@
+// The disk under the spool, step by step, so that a test can take the power away between any two of them. Decides
+// nothing; net implements it with files, tests with memory that forgets what was not synced.
+#pragma once
+
+#include <lonc/core/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace lonc::core {
+
+struct SpoolFile {
+  enum class State {
+    read,        // `content` holds it, or its first `limit` bytes
+    missing,     // there is no such name
+    not_a_file,  // a directory, a link, a socket, ...
+    unreadable,  // it is there, and will not be readable the next time either
+    failed,      // the disk did not do it, see `error`; it may the next time
+  };
+  State state = State::failed;
+  std::uint64_t inode = 0;
+  Duration age{};  // since its last change
+  std::string content;
+  std::error_code error;
+};
+
+// Names are file names in the spool directory. What is not synced may be lost with the power, not with the process.
+class SpoolDisk {
+ public:
+  virtual ~SpoolDisk() = default;
+
+  // --- the directory of messages
+  virtual std::error_code list(const std::function<void(std::string_view name)>& use) = 0;
+  virtual SpoolFile read(const std::string& name, std::size_t limit) = 0;
+  virtual std::optional<std::uint64_t> inode_of(const std::string& name) = 0;
+  // A name that is gone already is no error.
+  virtual std::error_code remove(const std::string& name) = 0;
+  // Moves it to the quarantine, where nothing is replaced, with the reason beside it.
+  virtual std::error_code set_aside(const std::string& name, std::string_view reason) = 0;
+  // Makes durable what remove() and set_aside() did.
+  virtual std::error_code sync_directory() = 0;
+
+  // --- the permanent log, to which other programs append as well
+  virtual std::error_code append_log(std::string_view message) = 0;
+  // After an error what was appended since the last success counts as lost.
+  virtual std::error_code sync_log() = 0;
+
+  // --- the journal of what is being sent
+  virtual std::error_code read_journal(std::string& text) = 0;  // empty if there is none
+  virtual std::error_code append_journal(std::string_view text) = 0;
+  // The whole of it in one step, durable when it returns; an empty text removes it.
+  virtual std::error_code replace_journal(std::string_view text) = 0;
+  virtual std::error_code sync_journal() = 0;
+
+  // Another one after each start of the machine: what a process wrote is complete while it stays the same.
+  virtual std::string boot_id() = 0;
+};
+
+}  // namespace lonc::core

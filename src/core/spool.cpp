@@ -1,0 +1,206 @@
+#include <lonc/core/spool.hpp>
+
+#include <lonc/core/error.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace lonc::core {
+
+namespace {
+
+// What is read ahead for one host; one message is handed out however long it is.
+constexpr std::size_t batch_bytes = 256 * 1024;
+
+// A writer that is cut short leaves an empty file or half a line: only what has not changed for so long is taken for
+// what it is.
+constexpr Duration settle_time = std::chrono::seconds{5};
+
+constexpr Duration trouble_pause = std::chrono::seconds{5};
+
+}  // namespace
+
+Spool::Spool(SpoolDisk& disk, SpoolOptions options, Log log) : disk_(disk), options_(options), log_(std::move(log)) {}
+
+std::error_code Spool::scan() {
+  index_.clear();
+  const std::error_code error = disk_.list([this](std::string_view name) {
+    if (!name.starts_with('.') && !is_handed_out(name)) index_.add(name);
+  });
+  return settle(error, "the directory can not be read");
+}
+
+const std::string* Spool::appeared(std::string_view name) {
+  return name.starts_with('.') || is_handed_out(name) ? nullptr : index_.add(name);
+}
+
+std::size_t Spool::waiting(std::string_view host_id) const {
+  const auto at = handed_out_.find(host_id);
+  return index_.count(host_id) + (at == handed_out_.end() ? 0 : at->second.size());
+}
+
+// The order is that of the promise: nothing is deleted before its S: line is durable, and nothing is sent before the
+// journal is. The deletions are synced last, when the sync of the journal has carried them along already.
+std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts) {
+  std::vector<DelayedBatch> batches(hosts.size());
+  std::string journal;
+  std::error_code error = is_recovered_ ? std::error_code() : recover();
+  if (!error) {
+    for (std::size_t i = 0; i != hosts.size(); ++i) batches[i] = read_next(hosts[i], journal);
+    error = log_answered();
+  }
+  if (!error) error = delete_answered();
+  if (!error && !journal.empty()) error = append_journal(journal);
+  if (!error && !journal.empty()) error = settle(disk_.sync_journal(), "the journal can not be synced");
+  if (!error) error = sync_deleted();
+  if (!error) error = compact_journal();
+  for (std::size_t i = 0; i != hosts.size(); ++i) {
+    if (error && !batches[i].messages.empty()) returned(hosts[i], false);
+    if (error) batches[i] = {.messages = {}, .waiting = 0, .retry_after = trouble_pause};
+    batches[i].waiting = waiting(hosts[i]);
+  }
+  return batches;
+}
+
+DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) {
+  DelayedBatch batch;
+  auto& handed_out = handed_out_[host_id];
+  if (!handed_out.empty()) return batch;
+  const std::size_t most = std::max<std::size_t>(1, options_.batch);
+  std::size_t bytes = 0;
+  bool has_scanned = false;
+  while (handed_out.size() < most && bytes < batch_bytes) {
+    if (index_.needs_scan(host_id) && !std::exchange(has_scanned, true)) scan();
+    auto name = index_.take_first(host_id);
+    if (!name) break;
+    const std::size_t before = batch.messages.size();
+    if (!take_file(host_id, std::move(*name), batch, journal)) break;
+    if (batch.messages.size() > before) bytes += batch.messages.back().line.size();
+  }
+  return batch;
+}
+
+// False if the host gets nothing more for now: its messages are sent in their order, so none is passed over that may
+// become whole.
+bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch, std::string& journal) {
+  const SpoolFile file = disk_.read(name.text, options_.line_limit + 2);
+  std::string reason;
+  switch (file.state) {
+    case SpoolFile::State::missing:
+      return true;
+    case SpoolFile::State::failed:
+      put_back(host_id, std::move(name));
+      settle(file.error, "a message can not be read");
+      batch.retry_after = trouble_pause;
+      return false;
+    case SpoolFile::State::not_a_file:
+      reason = "it is not a file";
+      break;
+    case SpoolFile::State::unreadable:
+      reason = "it can not be read: " + file.error.message();
+      break;
+    case SpoolFile::State::read: {
+      CheckedContent checked = check_delayed_content(file.content, host_id, options_.line_limit);
+      const bool may_grow = checked.kind == DelayedContent::unterminated || checked.kind == DelayedContent::empty;
+      const Duration wanted_age = may_grow ? std::max(options_.min_age, settle_time) : options_.min_age;
+      if (file.age < wanted_age) {
+        put_back(host_id, std::move(name));
+        batch.retry_after = wanted_age - file.age;
+        return false;
+      }
+      if (!checked.reason.empty()) {
+        reason = std::move(checked.reason);
+        break;
+      }
+      journal += to_journal_line({SendingRecord::Kind::planned, file.inode, host_id, name.text});
+      busy_.insert(name.text);
+      batch.messages.push_back({name.text, std::string(checked.line)});
+      handed_out_[host_id].push_back({std::move(name), file.inode});
+      return true;
+    }
+  }
+  if (!quarantine(host_id, name.text, reason)) return true;
+  put_back(host_id, std::move(name));
+  batch.retry_after = trouble_pause;
+  return false;
+}
+
+void Spool::put_back(std::string_view host_id, DelayedName name) {
+  busy_.erase(name.text);
+  index_.put_back(host_id, std::move(name));
+}
+
+Spool::HandedOut Spool::take_front(std::string_view host_id) {
+  const auto at = handed_out_.find(host_id);
+  if (at == handed_out_.end() || at->second.empty()) return {};
+  HandedOut front = std::move(at->second.front());
+  at->second.pop_front();
+  unclear_.erase(front.name.text);
+  return front;
+}
+
+// The S: line goes first: if the process dies between the two, the message is sent and logged once more, and it is the
+// one that the journal names.
+std::error_code Spool::answered(std::string_view host_id, std::string_view record) {
+  HandedOut front = take_front(host_id);
+  if (front.name.text.empty()) return {};
+  Answered& entry = answered_.emplace_back();
+  entry.record = {SendingRecord::Kind::answered, front.inode, std::string(host_id), std::move(front.name.text)};
+  entry.log_line = record;
+  std::error_code error = settle(disk_.append_log(record), "the permanent log can not be written");
+  entry.is_appended = !error;
+  if (!error) error = append_journal(to_journal_line(entry.record));
+  // A host that has nothing left comes to hand_out() next, where the commit costs less.
+  const auto rest = handed_out_.find(host_id);
+  if (!error && answered_.size() >= options_.batch && rest != handed_out_.end() && !rest->second.empty())
+    error = commit();
+  return error;
+}
+
+std::error_code Spool::set_aside(std::string_view host_id, std::string_view reason) {
+  HandedOut front = take_front(host_id);
+  if (front.name.text.empty()) return {};
+  busy_.erase(front.name.text);
+  const std::error_code error = quarantine(host_id, front.name.text, reason);
+  if (error) {
+    index_.put_back(host_id, std::move(front.name));
+    return error;
+  }
+  return append_journal(
+      to_journal_line({SendingRecord::Kind::returned, front.inode, std::string(host_id), std::move(front.name.text)}));
+}
+
+std::error_code Spool::quarantine(std::string_view host_id, const std::string& name, std::string_view reason) {
+  const std::error_code error = disk_.set_aside(name, reason);
+  if (settle(error, "a message can not be set aside")) return error;
+  has_unsynced_deletions_ = true;
+  ++set_aside_count_;
+  // loncron counts warnings: of a thousand spoilt files ten are told as such.
+  const Severity severity = std::has_single_bit(set_aside_count_) ? Severity::warning : Severity::notice;
+  log_(severity, host_id,
+       "Delayed message " + name + " was set aside in delayed/quarantine: " + std::string(reason) +
+           "; correct it and release it (loncctl queue release), " + std::to_string(set_aside_count_) +
+           " set aside since the start");
+  return {};
+}
+
+void Spool::returned(std::string_view host_id, bool first_was_sent) {
+  const auto at = handed_out_.find(host_id);
+  if (at == handed_out_.end()) return;
+  std::string text;
+  for (HandedOut& message : std::exchange(at->second, {})) {
+    SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text};
+    if (std::exchange(first_was_sent, false)) {
+      record.kind = SendingRecord::Kind::planned;
+      unclear_.emplace(message.name.text, std::move(record));
+    } else if (!unclear_.contains(message.name.text)) {
+      text += to_journal_line(record);
+    }
+    put_back(host_id, std::move(message.name));
+  }
+  // If this is not written, the next start names more than it has to.
+  if (!text.empty() && journal_bytes_ > 0) append_journal(text);
+}
+
+}  // namespace lonc::core
