@@ -16,6 +16,7 @@ struct PeerEngine::InFlight {
   ClientId client;
   TimePoint accepted;
   std::string word;  // the command word, short enough never to be on the heap
+  bool is_delayed = false;  // from the disk: there is no client
 };
 
 struct PeerEngine::Connection {

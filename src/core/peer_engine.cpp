@@ -1,6 +1,7 @@
 #include <lonc/core/peer_engine.hpp>
 
 #include "engine_connection.hpp"
+#include "engine_delayed.hpp"
 
 #include <lonc/core/error.hpp>
 #include <lonc/core/text.hpp>
@@ -21,7 +22,8 @@ PeerEngine::PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effec
     : settings_(std::move(settings)),
       effects_(effects),
       backoff_(settings_.backoff_first, settings_.backoff_longest, seed),
-      extra_backoff_(settings_.backoff_first, settings_.backoff_longest, seed + 1) {}
+      extra_backoff_(settings_.backoff_first, settings_.backoff_longest, seed + 1),
+      delayed_(std::make_unique<Delayed>(seed + 2)) {}
 
 PeerEngine::~PeerEngine() = default;
 
@@ -36,8 +38,9 @@ void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view li
   ++counters_.requests;
   if (line == close_command) return close_on_request(now, client);
   if (state_ == PeerState::up) {
-    if (Connection* connection = queue_.empty() ? idle_connection(now) : nullptr)
-      return send(*connection, client, now, line);
+    const bool may_go_now = queue_.empty() && !holds_live(now);
+    if (Connection* connection = may_go_now ? idle_connection(now) : nullptr)
+      return send(*connection, {.client = client, .accepted = now, .word = command_word(line)}, line);
     // A connection that has just turned out to be dead may have been the last; then the state is another now.
     if (state_ == PeerState::up) return enqueue(now, client, line);
   }
@@ -66,24 +69,37 @@ void PeerEngine::enqueue(TimePoint now, ClientId client, std::string_view line) 
 }
 
 void PeerEngine::dispatch(TimePoint now) {
-  while (!queue_.empty() && state_ == PeerState::up) {
-    Connection* connection = idle_connection(now);
+  while (state_ == PeerState::up) {
+    const bool has_live = !queue_.empty() && !holds_live(now);
+    const bool has_delayed = can_send_delayed(now);
+    Connection* connection = has_live || has_delayed ? idle_connection(now) : nullptr;
     if (!connection) break;
+    // Live and delayed ones alternate, so that neither starves the other.
+    if (has_delayed && !(has_live && delayed_->is_live_turn)) {
+      send_delayed(now, *connection);
+      continue;
+    }
+    delayed_->is_live_turn = false;
     const Queued next = std::move(queue_.front());
     queue_.pop_front();
-    send(*connection, next.client, next.accepted, next.line);
+    send(*connection, {.client = next.client, .accepted = next.accepted, .word = command_word(next.line)}, next.line);
   }
 }
 
-void PeerEngine::send(Connection& connection, ClientId client, TimePoint accepted, std::string_view line) {
-  connection.in_flight.push_back({client, accepted, command_word(line)});
+void PeerEngine::send(Connection& connection, InFlight request, std::string_view line) {
+  const TimePoint due = answer_due(request);
+  connection.in_flight.push_back(std::move(request));
   if (is_encrypted_request(line)) {
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
     effects_.write_line(connection.id, wire_);
   } else {
     effects_.write_line(connection.id, line);
   }
-  lower_deadline(accepted + settings_.request_timeout);
+  lower_deadline(due);
+}
+
+TimePoint PeerEngine::answer_due(const InFlight& request) const {
+  return request.accepted + (request.is_delayed ? settings_.delayed_timeout : settings_.request_timeout);
 }
 
 void PeerEngine::answer_con_lost(ClientId client) {
@@ -128,6 +144,8 @@ void PeerEngine::deadline(TimePoint now) {
   expire_queue(now);
   if (state_ == PeerState::up) {
     close_surplus(now);
+    if (!holds_live(now)) end_hold(now);
+    pump_delayed(now);
     open_what_is_missing(now);
   } else if (now >= next_attempt_) {
     begin_attempt(now);
@@ -146,12 +164,11 @@ void PeerEngine::lower_deadline(TimePoint deadline) {
 }
 
 void PeerEngine::recompute_deadline() {
-  TimePoint earliest = std::min({queue_deadline(), next_attempt_, drain_until_});
+  TimePoint earliest = std::min({queue_deadline(), next_attempt_, drain_until_, delayed_deadline()});
   const bool has_surplus = count_ready() > settings_.min_connections;
   for (const auto& connection : connections_) {
     earliest = std::min(earliest, connection->step_deadline);
-    if (!connection->in_flight.empty())
-      earliest = std::min(earliest, connection->in_flight.front().accepted + settings_.request_timeout);
+    if (!connection->in_flight.empty()) earliest = std::min(earliest, answer_due(connection->in_flight.front()));
     if (has_surplus && connection->is_idle())
       earliest = std::min(earliest, connection->idle_since + settings_.idle_timeout);
   }
@@ -196,6 +213,7 @@ void PeerEngine::drain(TimePoint now, TimePoint until) {
   set_state(now, PeerState::draining);
   drain_until_ = std::min(drain_until_, until);
   next_attempt_ = never;
+  give_back_delayed();
   fail_queue();
   std::vector<ConnectionId> opening;
   for (const auto& connection : connections_) {
@@ -223,6 +241,9 @@ PeerStatus PeerEngine::status() const {
   status.last_error = last_error_;
   status.last_error_at = last_error_at_;
   status.lost_because = lost_because_;
+  status.delayed_waiting = delayed_->waiting;
+  status.delayed_attempts = delayed_->attempts;
+  if (delayed_->attempts > 0) status.delayed_tried = delayed_->tried;
   status.counters = counters_;
   return status;
 }

@@ -1,5 +1,6 @@
 // The life of the peer's connections: attempts, handshake, replies in their order, loss, leaving.
 #include "engine_connection.hpp"
+#include "engine_delayed.hpp"
 
 #include <lonc/core/error.hpp>
 #include <lonc/core/peer_engine.hpp>
@@ -59,7 +60,8 @@ void PeerEngine::begin_attempt(TimePoint now) {
 // While up: the connections that are always kept, and one for each request that waits.
 void PeerEngine::open_what_is_missing(TimePoint now) {
   if (now < extra_not_before_) return lower_deadline(extra_not_before_);
-  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + queue_.size());
+  const std::size_t waiting = (holds_live(now) ? 0 : queue_.size()) + (can_send_delayed(now) ? 1 : 0);
+  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + waiting);
   const std::size_t target = std::min(wanted, settings_.max_connections);
   while (connections_.size() < target) begin_attempt(now);
 }
@@ -151,8 +153,9 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
     next_attempt_ = never;
     set_state(now, PeerState::up);
     report_online(now);
+    hold_live(now);
   }
-  dispatch(now);
+  pump_delayed(now);
   if (state_ == PeerState::up) open_what_is_missing(now);
   if (count_ready() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
@@ -178,15 +181,19 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
   hang_ups_ = 0;
   backoff_.reset();
   extra_backoff_.reset();
-  ++counters_.replies;
-  effects_.reply(request.client, line);
+  if (request.is_delayed) {
+    delayed_reply(now, line);
+  } else {
+    ++counters_.replies;
+    effects_.reply(request.client, line);
+  }
 
   // lond hangs up after its answer to `exit`: nothing else may be written to this connection.
   if (request.word == "exit") return end_connection(now, connection.id, Errc::exit_sent);
   if (!connection.in_flight.empty()) return;
   connection.idle_since = now;
   if (state_ == PeerState::draining) return leave(now, connection);
-  if (!queue_.empty()) dispatch(now);
+  if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
   if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
 
@@ -203,7 +210,9 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   if (error != Errc::idle && error != Errc::exit_sent && error != Errc::draining && error != Errc::close_requested)
     note_error(now, error, awaited);
   for (const InFlight& request : connection->in_flight) {
-    if (error == Errc::reply_too_long && &request == &connection->in_flight.front()) {
+    if (request.is_delayed) {
+      delayed_lost(now, error);
+    } else if (error == Errc::reply_too_long && &request == &connection->in_flight.front()) {
       // It would be as long the next time: con_lost would make the client try for ever.
       ++counters_.errors;
       effects_.reply(request.client, "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");
@@ -243,6 +252,7 @@ void PeerEngine::delay_extra(TimePoint now) {
 }
 
 void PeerEngine::lost_last_connection(TimePoint now, bool had_worked, std::error_code error) {
+  give_back_delayed();
   lost_because_ = error.message();
   con_lost_at_loss_ = counters_.con_lost;
   away_since_ = now;
@@ -280,12 +290,13 @@ void PeerEngine::expire_connections(TimePoint now) {
       expired.emplace_back(connection->id, is_leaving     ? Errc::draining
                                            : is_handshake ? Errc::handshake_silent
                                                           : Errc::connect_timeout);
-    } else if (!connection->in_flight.empty() &&
-               now >= connection->in_flight.front().accepted + settings_.request_timeout) {
+    } else if (!connection->in_flight.empty() && now >= answer_due(connection->in_flight.front())) {
+      const InFlight& request = connection->in_flight.front();
       expired.emplace_back(connection->id, Errc::request_timeout);
-      ++counters_.timeouts;
-      report_incident(now, connection->in_flight.front().word +
-                               " was not answered within request-timeout; its connection is closed");
+      if (!request.is_delayed) ++counters_.timeouts;
+      report_incident(now, request.word + " was not answered within " +
+                               (request.is_delayed ? "delayed-timeout" : "request-timeout") +
+                               "; its connection is closed");
     }
   }
   for (const auto& [id, error] : expired) end_connection(now, id, error);

@@ -57,7 +57,7 @@ std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts)
   if (!error) error = compact_journal();
   for (std::size_t i = 0; i != hosts.size(); ++i) {
     if (error && !batches[i].messages.empty()) returned(hosts[i], false);
-    if (error) batches[i] = {.messages = {}, .waiting = 0, .retry_after = trouble_pause};
+    if (error) batches[i] = {.messages = {}, .retry_after = trouble_pause, .is_held_up = true};
     batches[i].waiting = waiting(hosts[i]);
   }
   return batches;

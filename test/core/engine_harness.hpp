@@ -30,7 +30,7 @@ class EngineHarness : public Effects {
   }
 
   // --- events
-  void start() { engine.start(now); }
+  void start() { engine.start(now), answer_fetch(); }
   void ask(std::uint64_t client, std::string_view line) { engine.client_line(now, ClientId{client}, line); }
   void up(std::uint64_t connection) {
     engine.connection_started(now, ConnectionId{connection});
@@ -42,9 +42,16 @@ class EngineHarness : public Effects {
   }
   void line(std::uint64_t connection, std::string_view text, bool more = false) {
     engine.line_received(now, ConnectionId{connection}, text, more);
+    answer_fetch();
   }
   void closed(std::uint64_t connection, std::error_code error = Errc::connection_closed) {
     engine.connection_closed(now, ConnectionId{connection}, error);
+  }
+  // The spool hands out `lines` as the messages m1, m2, ...; `waiting` of them are on the disk in all.
+  void hand_out(const std::vector<std::string>& lines, std::size_t waiting) {
+    DelayedBatch batch{.waiting = waiting};
+    for (const std::string& line : lines) batch.messages.push_back({"m" + std::to_string(++last_message), line});
+    engine.delayed_batch(now, std::move(batch));
   }
   // The whole handshake; what it wrote is taken from `done`. The key is that of docs/protocol.md's first vector.
   void handshake(std::uint64_t connection, bool with_pong = false) {
@@ -68,6 +75,7 @@ class EngineHarness : public Effects {
       now = std::max(now, armed);
       armed = never;
       engine.deadline(now);
+      answer_fetch();
     }
     now = until;
   }
@@ -95,6 +103,22 @@ class EngineHarness : public Effects {
   }
   void close_connection(ConnectionId connection) override { add("close", id(connection), ""); }
   void set_deadline(TimePoint deadline) override { armed = deadline; }
+  void fetch_delayed() override {
+    if (has_spool) {
+      actions.push_back("fetch");
+    } else {
+      is_fetch_open = true;
+    }
+  }
+  void delayed_answered(std::string_view record, bool is_last) override {
+    actions.push_back("log " + std::string(record) + (is_last ? " and fetch" : ""));
+  }
+  void set_aside_delayed(std::string_view reason, bool is_last) override {
+    actions.push_back("set aside: " + std::string(reason) + (is_last ? " and fetch" : ""));
+  }
+  void return_delayed(bool first_was_sent) override {
+    actions.push_back(first_was_sent ? "return, first was sent" : "return");
+  }
   void log(Severity severity, std::string_view message) override {
     static constexpr std::string_view words[] = {"debug: ", "", "INFO: ", "WARNING: ", "CRITICAL: "};
     logs.push_back(std::string(words[static_cast<std::size_t>(severity)]).append(message));
@@ -108,9 +132,16 @@ class EngineHarness : public Effects {
   std::vector<std::string> logs;
   std::set<std::uint64_t> noisy;  // connections with an end of file that was not read yet
   unsigned status_changes = 0;
+  bool has_spool = false;  // the test answers for the spool; otherwise nothing is on the disk
   PeerEngine engine;
 
  private:
+  void answer_fetch() {
+    if (std::exchange(is_fetch_open, false)) engine.delayed_batch(now, {});
+  }
+  bool is_fetch_open = false;
+  std::uint64_t last_message = 0;
+
   static std::uint64_t id(ClientId client) { return static_cast<std::uint64_t>(client); }
   static std::uint64_t id(ConnectionId connection) { return static_cast<std::uint64_t>(connection); }
   void add(std::string_view what, std::uint64_t number, std::string_view line) {

@@ -1,9 +1,12 @@
 // A delayed message: what its file may hold, what the answer to it means, and how the permanent log names it.
 #pragma once
 
+#include <lonc/core/types.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lonc::core {
 
@@ -11,6 +14,14 @@ namespace lonc::core {
 struct DelayedMessage {
   std::string name;  // of its file
   std::string line;  // the command as filed, without line end; it may begin with `encrypt:`
+};
+
+// What a peer is handed out.
+struct DelayedBatch {
+  std::vector<DelayedMessage> messages{};  // oldest first
+  std::size_t waiting = 0;               // of this peer on the disk, these included
+  Duration retry_after{};  // without messages though some wait: not before this is it of use to ask again
+  bool is_held_up = false;  // the disk is in trouble: what was handed out before must not be sent either
 };
 
 enum class DelayedContent {

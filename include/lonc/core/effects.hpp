@@ -34,6 +34,15 @@ class Effects {
   // Call deadline() at this time. Replaces the earlier one; `never` for none.
   virtual void set_deadline(TimePoint deadline) = 0;
 
+  // --- delayed messages (core::Spool). PeerEngine::delayed_batch() follows each of the next three.
+  virtual void fetch_delayed() = 0;
+  // The oldest message that was handed out is through. `record` is for the permanent log; `is_last`: of those handed
+  // out, so more are wanted.
+  virtual void delayed_answered(std::string_view record, bool is_last) = 0;
+  virtual void set_aside_delayed(std::string_view reason, bool is_last) = 0;
+  // Nothing of what was handed out is sent for now; of the first it may not be known whether it has arrived.
+  virtual void return_delayed(bool first_was_sent) = 0;
+
   virtual void log(Severity severity, std::string_view message) = 0;
   // The state or the text of status() is another than before.
   virtual void status_changed() = 0;

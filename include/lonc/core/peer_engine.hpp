@@ -3,6 +3,7 @@
 #pragma once
 
 #include <lonc/core/backoff.hpp>
+#include <lonc/core/delayed_message.hpp>
 #include <lonc/core/effects.hpp>
 #include <lonc/core/peer_settings.hpp>
 #include <lonc/core/peer_status.hpp>
@@ -45,6 +46,11 @@ class PeerEngine {
   void line_received(TimePoint now, ConnectionId connection, std::string_view line, bool more);
   void connection_closed(TimePoint now, ConnectionId connection, std::error_code error);
 
+  // --- from the spool
+  // So many delayed messages are on the disk. Told whenever that may have become more.
+  void delayed_waiting(TimePoint now, std::size_t messages);
+  void delayed_batch(TimePoint now, DelayedBatch batch);
+
   // --- from the clock
   void deadline(TimePoint now);
 
@@ -62,6 +68,7 @@ class PeerEngine {
  private:
   struct Connection;
   struct InFlight;
+  struct Delayed;
   struct Queued {
     ClientId client;
     TimePoint accepted;
@@ -71,7 +78,8 @@ class PeerEngine {
   // peer_engine.cpp: requests, clock, operator
   void enqueue(TimePoint now, ClientId client, std::string_view line);
   void dispatch(TimePoint now);
-  void send(Connection& connection, ClientId client, TimePoint accepted, std::string_view line);
+  void send(Connection& connection, InFlight request, std::string_view line);
+  TimePoint answer_due(const InFlight& request) const;
   void answer_con_lost(ClientId client);
   void fail_queue();
   void expire_queue(TimePoint now);
@@ -103,6 +111,20 @@ class PeerEngine {
   void leave(TimePoint now, Connection& connection);
   void finish_drain();
 
+  // peer_engine_delayed.cpp: delayed messages, and what live requests have to wait for them
+  bool holds_live(TimePoint now) const { return now < hold_until_; }
+  void hold_live(TimePoint now);
+  void end_hold(TimePoint now);
+  void pump_delayed(TimePoint now);
+  bool can_send_delayed(TimePoint now) const;
+  void send_delayed(TimePoint now, Connection& connection);
+  void delayed_reply(TimePoint now, std::string_view reply);
+  void delayed_lost(TimePoint now, std::error_code error);
+  void delayed_attempt_failed(TimePoint now, const std::string& why);
+  void set_aside_delayed(const std::string& reason);
+  void give_back_delayed();
+  TimePoint delayed_deadline() const;
+
   // peer_engine_report.cpp: what people are told
   void set_state(TimePoint now, PeerState state);
   void note_error(TimePoint now, std::error_code error, std::string_view detail);
@@ -129,6 +151,8 @@ class PeerEngine {
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;          // it is sent on the first connection only
   TimePoint drain_until_ = never;
+  TimePoint hold_until_{};   // after a (re)connection live requests wait so long for delayed messages
+  std::unique_ptr<Delayed> delayed_;
   TimePoint armed_ = never;  // what Effects::set_deadline was told last
 
   // For the report.

@@ -28,6 +28,10 @@ struct PeerSettings {
   std::size_t max_line_length = 16 * 1024 * 1024;  // bytes, without line end
   unsigned max_attempts = 0;                    // failed attempts in a row before giving up; 0: never
 
+  Duration delayed_first = std::chrono::seconds{2};     // live requests wait for delayed ones; `max()`: for all
+  Duration delayed_timeout = std::chrono::seconds{60};  // for the answer to a delayed message
+  unsigned delayed_max_attempts = 5;                    // failures in a row before a message is set aside
+
   bool operator==(const PeerSettings&) const = default;
 };
 

@@ -29,6 +29,9 @@ struct PeerCounters {
   std::uint64_t timeouts = 0;          // requests that were not answered within request-timeout
   std::uint64_t attempts = 0;          // connections tried
   std::uint64_t failed_attempts = 0;   // of these, without success
+  std::uint64_t delayed_delivered = 0;  // delayed messages that the peer has taken
+  std::uint64_t delayed_failed = 0;     // sendings of delayed messages that brought no answer
+  std::uint64_t delayed_set_aside = 0;  // delayed messages that the peer did not want
 };
 
 struct PeerStatus {
@@ -45,6 +48,9 @@ struct PeerStatus {
   std::string last_error;  // cause in words, empty if there was none
   TimePoint last_error_at{};
   std::string lost_because;  // why the last working connection of the peer ended; empty while up
+  std::size_t delayed_waiting = 0;    // on the disk, as far as the spool has told
+  unsigned delayed_attempts = 0;      // failures in a row of the oldest of them
+  std::string delayed_tried;          // its name, if there were any
   PeerCounters counters;
 };
 

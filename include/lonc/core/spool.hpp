@@ -31,13 +31,6 @@ struct SpoolOptions {
   bool operator==(const SpoolOptions&) const = default;
 };
 
-// What a host is handed out.
-struct DelayedBatch {
-  std::vector<DelayedMessage> messages;  // oldest first
-  std::size_t waiting = 0;               // of this host on the disk, these included
-  Duration retry_after{};  // without messages though some wait: not before this is it of use to ask again
-};
-
 class Spool {
  public:
   // `host_id` is empty for what is about no single one. The message holds nothing of a message's content.

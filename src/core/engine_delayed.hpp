@@ -1,0 +1,31 @@
+// What PeerEngine knows of its peer's delayed messages. Private to the engine.
+#pragma once
+
+#include <lonc/core/peer_engine.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+
+namespace lonc::core {
+
+struct PeerEngine::Delayed {
+  explicit Delayed(std::uint64_t seed) : pause(std::chrono::seconds{1}, std::chrono::seconds{60}, seed) {}
+
+  bool may_wait() const { return !is_told || waiting > 0; }
+
+  std::size_t waiting = 0;           // on the disk, those of the batch included
+  bool is_told = false;              // the spool has said so at least once
+  std::deque<DelayedMessage> batch;  // handed out, oldest first; only the first is ever in flight
+  bool is_busy = false;              // the spool was asked for something and has not answered
+  bool is_sent = false;              // the first of the batch is in flight
+  bool was_sent = false;             // it was, and what became of it is not known
+  bool is_live_turn = false;         // a delayed one went last
+  TimePoint not_before{};            // a pause: after a failure, or until the next is old enough
+  Backoff pause;
+  std::string tried;      // the message that failed last
+  unsigned attempts = 0;  // how often in a row
+};
+
+}  // namespace lonc::core

@@ -1,0 +1,168 @@
+// Delayed messages: when they are fetched and sent, what an answer or its absence means, and how long live requests
+// have to wait for them.
+#include "engine_connection.hpp"
+#include "engine_delayed.hpp"
+
+#include <lonc/core/error.hpp>
+#include <lonc/core/peer_engine.hpp>
+#include <lonc/core/text.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace lonc::core {
+
+namespace {
+
+// What lonc itself ended says nothing about the message.
+bool is_own_doing(std::error_code error) {
+  return error == Errc::draining || error == Errc::close_requested || error == Errc::idle || error == Errc::exit_sent;
+}
+
+}  // namespace
+
+void PeerEngine::delayed_waiting(TimePoint now, std::size_t messages) {
+  delayed_->waiting = messages;
+  delayed_->is_told = true;
+  pump_delayed(now);
+}
+
+void PeerEngine::delayed_batch(TimePoint now, DelayedBatch batch) {
+  Delayed& delayed = *delayed_;
+  delayed.is_busy = false;
+  delayed.is_told = true;
+  delayed.waiting = batch.waiting;
+  if (batch.is_held_up) delayed.batch.clear();
+  std::ranges::move(batch.messages, std::back_inserter(delayed.batch));
+  if (delayed.batch.empty() && batch.retry_after > Duration::zero()) delayed.not_before = now + batch.retry_after;
+  if (state_ != PeerState::up) return give_back_delayed();
+  pump_delayed(now);
+}
+
+// What was left for the peer while it was away goes before what is asked now, but not for long. A disk that has not
+// answered an earlier question is not waited for, nor is a message that has failed before.
+void PeerEngine::hold_live(TimePoint now) {
+  const Delayed& delayed = *delayed_;
+  if (!delayed.may_wait() || delayed.is_busy || delayed.attempts > 0 || now < delayed.not_before) return;
+  const bool is_strict = settings_.delayed_first == Duration::max();
+  hold_until_ = is_strict ? never : now + settings_.delayed_first;
+  lower_deadline(hold_until_);
+}
+
+void PeerEngine::end_hold(TimePoint now) {
+  if (std::exchange(hold_until_, TimePoint{}) == TimePoint{} || queue_.empty()) return;
+  dispatch(now);
+  if (state_ == PeerState::up) open_what_is_missing(now);
+}
+
+// Does what there is to do next for delayed messages, and for the live ones that wait for them.
+void PeerEngine::pump_delayed(TimePoint now) {
+  if (state_ != PeerState::up) return;
+  Delayed& delayed = *delayed_;
+  const bool is_pausing = now < delayed.not_before;
+  if (is_pausing) {
+    lower_deadline(delayed.not_before);
+  } else {
+    delayed.not_before = {};
+  }
+  if (delayed.batch.empty() && !delayed.is_busy && !is_pausing && delayed.may_wait()) {
+    delayed.is_busy = true;
+    effects_.fetch_delayed();
+  }
+  const bool has_more = !delayed.batch.empty() || delayed.is_busy;
+  if (is_pausing || !has_more || delayed.attempts > 0) end_hold(now);
+  dispatch(now);
+  if (can_send_delayed(now) && state_ == PeerState::up) open_what_is_missing(now);
+}
+
+bool PeerEngine::can_send_delayed(TimePoint now) const {
+  const Delayed& delayed = *delayed_;
+  if (delayed.batch.empty() || delayed.is_busy || delayed.is_sent || now < delayed.not_before) return false;
+  // One that has failed precedes no live request any more.
+  return delayed.attempts == 0 || queue_.empty();
+}
+
+void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
+  Delayed& delayed = *delayed_;
+  const std::string& line = delayed.batch.front().line;
+  delayed.is_sent = true;
+  delayed.is_live_turn = true;
+  send(connection, {.client = {}, .accepted = now, .word = command_word(line), .is_delayed = true}, line);
+}
+
+void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
+  Delayed& delayed = *delayed_;
+  delayed.is_sent = false;
+  const std::string& line = delayed.batch.front().line;
+  const std::string first_word = command_word(reply.substr(0, reply.find(' ')));
+  effects_.log(Severity::notice, "Delayed " + command_word(line) + ": >" + first_word + "<");
+  switch (judge_delayed_reply(reply)) {
+    case DelayedVerdict::delivered: {
+      ++counters_.delayed_delivered;
+      const std::string record = sent_record(settings_.peer_id, line);
+      delayed.batch.pop_front();
+      delayed.was_sent = false;
+      delayed.attempts = 0;
+      delayed.pause.reset();
+      delayed.is_busy = true;
+      effects_.delayed_answered(record, delayed.batch.empty());
+      return;
+    }
+    case DelayedVerdict::retry:
+      return delayed_attempt_failed(now, "the answer was " + (first_word.empty() ? "empty" : first_word));
+    case DelayedVerdict::set_aside:
+      return set_aside_delayed("the answer was " + first_word);
+  }
+}
+
+// Its connection ended before its answer came.
+void PeerEngine::delayed_lost(TimePoint now, std::error_code error) {
+  delayed_->is_sent = false;
+  delayed_->was_sent = true;
+  if (error == Errc::reply_too_long) return set_aside_delayed("its answer is longer than max-line-length");
+  if (!is_own_doing(error)) delayed_attempt_failed(now, error.message());
+  if (state_ != PeerState::up) give_back_delayed();
+}
+
+void PeerEngine::delayed_attempt_failed(TimePoint now, const std::string& why) {
+  Delayed& delayed = *delayed_;
+  ++counters_.delayed_failed;
+  const DelayedMessage& message = delayed.batch.front();
+  if (std::exchange(delayed.tried, message.name) != message.name) delayed.attempts = 0;
+  ++delayed.attempts;
+  if (delayed.attempts >= settings_.delayed_max_attempts)
+    return set_aside_delayed("it failed " + std::to_string(delayed.attempts) + " times in a row, at last: " + why);
+  delayed.not_before = now + delayed.pause.next();
+  lower_deadline(delayed.not_before);
+  effects_.log(Severity::notice, "Delayed " + command_word(message.line) + " failed: " + why + "; it is sent again");
+}
+
+void PeerEngine::set_aside_delayed(const std::string& reason) {
+  Delayed& delayed = *delayed_;
+  ++counters_.delayed_set_aside;
+  delayed.batch.pop_front();
+  delayed.was_sent = false;
+  delayed.attempts = 0;
+  delayed.pause.reset();
+  delayed.is_busy = true;
+  effects_.set_aside_delayed(reason, delayed.batch.empty());
+}
+
+// The peer is not up any more. What is in flight keeps its place until it is known what became of it.
+void PeerEngine::give_back_delayed() {
+  Delayed& delayed = *delayed_;
+  hold_until_ = {};
+  if (delayed.is_sent || delayed.is_busy || delayed.batch.empty()) return;
+  delayed.batch.clear();
+  effects_.return_delayed(std::exchange(delayed.was_sent, false));
+}
+
+TimePoint PeerEngine::delayed_deadline() const {
+  const Delayed& delayed = *delayed_;
+  if (state_ != PeerState::up) return never;
+  const TimePoint pause = delayed.not_before == TimePoint{} ? never : delayed.not_before;
+  const TimePoint hold = hold_until_ == TimePoint{} ? never : hold_until_;
+  return std::min(pause, hold);
+}
+
+}  // namespace lonc::core
