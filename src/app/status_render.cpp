@@ -1,7 +1,7 @@
 #include <lonc/app/status_render.hpp>
 
-#include <lonc/app/local_time.hpp>
 #include <lonc/app/log_line.hpp>
+#include <lonc/net/local_time.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -27,7 +27,7 @@ void sort_by_id(std::vector<net::PeerReport>& peers) {
 // "LOCALTIME: TEXT", empty if there is no text.
 void append_timed(std::string& out, WallTime time, std::string_view text) {
   if (text.empty()) return;
-  append_local_time(out, time);
+  net::append_local_time(out, time);
   out += ": ";
   append_one_line(out, text);
 }
@@ -118,7 +118,7 @@ std::string utc_text(WallTime time) {
 std::string render_status_text(const ParentReport& parent, std::vector<net::PeerReport> peers, WallTime now) {
   sort_by_id(peers);
   std::string out = "LONC status ";
-  append_local_time(out, now);
+  net::append_local_time(out, now);
   out += " - parent " + std::to_string(parent.pid) + "\n\n";
   append_status_line(out, parent.pid,
                      {"PARENT", parent.text, parent.text_since, last_message(parent), parent.last_log_at});

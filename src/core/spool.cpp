@@ -19,6 +19,9 @@ constexpr Duration settle_time = std::chrono::seconds{5};
 
 constexpr Duration trouble_pause = std::chrono::seconds{5};
 
+// While an earlier session of the same peer finishes what it was handed out.
+constexpr Duration taken_pause = std::chrono::seconds{1};
+
 }  // namespace
 
 Spool::Spool(SpoolDisk& disk, SpoolOptions options, Log log) : disk_(disk), options_(options), log_(std::move(log)) {}
@@ -66,7 +69,10 @@ std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts)
 DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) {
   DelayedBatch batch;
   auto& handed_out = handed_out_[host_id];
-  if (!handed_out.empty()) return batch;
+  if (!handed_out.empty()) {
+    batch.retry_after = taken_pause;
+    return batch;
+  }
   const std::size_t most = std::max<std::size_t>(1, options_.batch);
   std::size_t bytes = 0;
   bool has_scanned = false;
@@ -144,7 +150,8 @@ Spool::HandedOut Spool::take_front(std::string_view host_id) {
 // one that the journal names.
 std::error_code Spool::answered(std::string_view host_id, std::string_view record) {
   HandedOut front = take_front(host_id);
-  if (front.name.text.empty()) return {};
+  // Its directory is not the same any more; that it was delivered is still true.
+  if (front.name.text.empty()) return settle(disk_.append_log(record), "the permanent log can not be written");
   Answered& entry = answered_.emplace_back();
   entry.record = {SendingRecord::Kind::answered, front.inode, std::string(host_id), std::move(front.name.text)};
   entry.log_line = record;
