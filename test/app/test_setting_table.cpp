@@ -50,7 +50,7 @@ TEST_CASE("every setting is named once, explained, and takes its own default bac
     CHECK(setting.set(settings, setting.default_text));
     CHECK(settings == Settings{});
   }
-  CHECK(setting_table().size() == 38);
+  CHECK(setting_table().size() == 45);
 }
 
 TEST_CASE("each setter changes its own field") {
@@ -68,6 +68,7 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"socket-group", "grp"},
                                                                    {"sendmail", ""},
                                                                    {"threads", "4"},
+                                                                   {"admin-socket", "/a"},
                                                                    {"hosts-without-ip", "resolve"},
                                                                    {"resolve-timeout", "6"},
                                                                    {"connect-wait", "7s"},
@@ -87,7 +88,13 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"max-connections", "21"},
                                                                    {"max-attempts", "22"},
                                                                    {"max-connecting", "23"},
-                                                                   {"max-clients", "24"},
+                                                                   {"delayed-min-age", "27"},
+{"delayed-first", "strict"},
+{"delayed-timeout", "28"},
+{"delayed-rescan", "29"},
+{"delayed-max-attempts", "30"},
+{"delayed-sync-batch", "31"},
+{"max-clients", "24"},
                                                                    {"max-queue", "25"},
                                                                    {"max-line-length", "64k"},
                                                                    {"log-level", "debug"},
@@ -113,6 +120,7 @@ TEST_CASE("each setter changes its own field") {
   expected.socket_group = "grp";
   expected.sendmail = "";
   expected.threads = 4;
+  expected.admin_socket = "/a";
   expected.hosts_without_ip = HostsWithoutIp::resolve;
   expected.resolve_timeout = seconds{6};
   expected.connect_wait = seconds{7};
@@ -132,6 +140,12 @@ TEST_CASE("each setter changes its own field") {
   expected.max_connections = 21;
   expected.max_attempts = 22;
   expected.max_connecting = 23;
+  expected.delayed_min_age = seconds{27};
+  expected.delayed_first = lonc::core::Duration::max();
+  expected.delayed_timeout = seconds{28};
+  expected.delayed_rescan = seconds{29};
+  expected.delayed_max_attempts = 30;
+  expected.delayed_sync_batch = 31;
   expected.max_clients = 24;
   expected.max_queue = 25;
   expected.max_line_length = 65536;
