@@ -76,8 +76,7 @@ void AdminApi::run_queue(const std::shared_ptr<const Services>& services, QueueR
     std::map<std::string, unsigned, std::less<>> attempts;
     for (const net::PeerReport& report : reports) {
       hosts.insert(report.status.peer_id);
-      if (!report.status.delayed_tried.empty())
-        attempts[report.status.delayed_tried] = report.status.delayed_attempts;
+      if (!report.status.delayed_tried.empty()) attempts[report.status.delayed_tried] = report.status.delayed_attempts;
     }
     if (request.action == QueueAction::retry) {
       const QueueAnswer answer = retry(services->spooler, request, reports, hosts);

@@ -35,9 +35,8 @@ AdminConnection::AdminConnection(const net::Strand& strand, net::UniqueFd fd, co
 
 void AdminConnection::start() {
   stream_.expires_after(options_.read_timeout);
-  http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-    self->request_read(error);
-  });
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](beast::error_code error, std::size_t) { self->request_read(error); });
 }
 
 void AdminConnection::close() {

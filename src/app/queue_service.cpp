@@ -96,8 +96,8 @@ class Work {
 
   void on_waiting() {
     for (const std::string& name : collect_waiting()) {
-      const auto file = place_.disk.look(name, request_.action == QueueAction::show ? place_.line_limit + 2
-                                                                                   : bytes_for_command);
+      const auto file =
+          place_.disk.look(name, request_.action == QueueAction::show ? place_.line_limit + 2 : bytes_for_command);
       if (!file) continue;  // delivered meanwhile
       if (names_.erase(name) > 0) ++answer_.total;
       act_on_waiting(name, *file);
@@ -195,8 +195,8 @@ class Work {
         if (!core::is_delayed_name(quarantined.name))
           return tell(quarantined.file, "what name it had is not known: move it by hand");
         if (const auto error = place_.disk.release(quarantined))
-          return tell(quarantined.file, error == std::errc::file_exists ? "one of its name waits already"
-                                                                        : error.message());
+          return tell(quarantined.file,
+                      error == std::errc::file_exists ? "one of its name waits already" : error.message());
         return done(message, "was released");
     }
   }

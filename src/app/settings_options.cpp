@@ -62,13 +62,10 @@ ParsedOptions parse_options(const Strings& arguments, const po::options_descript
   ParsedOptions result;
   try {
     // No guessing: an abbreviation that works today is ambiguous tomorrow.
-    const auto parsed = po::command_line_parser(arguments)
-                            .options(description)
-                            .style(style::unix_style & ~style::allow_guessing)
-                            .run();
+    const auto parsed =
+        po::command_line_parser(arguments).options(description).style(style::unix_style & ~style::allow_guessing).run();
     for (const auto& option : parsed.options) {
-      if (option.position_key >= 0)
-        result.words.insert(result.words.end(), option.value.begin(), option.value.end());
+      if (option.position_key >= 0) result.words.insert(result.words.end(), option.value.begin(), option.value.end());
     }
     po::parsed_options named = parsed;
     std::erase_if(named.options, [](const po::option& option) { return option.position_key >= 0; });

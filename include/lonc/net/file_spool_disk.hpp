@@ -31,9 +31,9 @@ struct MessageFile {
   bool is_file = false;  // a regular one
   std::uint64_t inode = 0;
   std::uint64_t size = 0;  // bytes
-  core::Duration age{};    // since its last change
-  std::string beginning;   // empty if it can not be read
-  std::error_code error;   // why it can not
+  core::Duration age{};  // since its last change
+  std::string beginning;  // empty if it can not be read
+  std::error_code error;  // why it can not
 };
 
 class FileSpoolDisk : public core::SpoolDisk {
