@@ -163,7 +163,7 @@ void Spool::close() {
 
 std::error_code Spool::settle(std::error_code error, std::string_view what) {
   if (!error) return error;
-  std::string text = std::string(what) + ": " + error.message();
+  const std::string text = std::string(what) + ": " + error.message();
   if (std::exchange(trouble_, text) != text)
     log_(Severity::warning, "", "Delayed messages are not sent: " + text + "; nothing is lost, and it is tried again");
   return error;

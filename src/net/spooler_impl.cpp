@@ -425,7 +425,7 @@ void Spooler::Impl::read_events() {
 }
 
 void Spooler::Impl::take_events() {
-  alignas(inotify_event) std::array<char, 64 * 1024> buffer;
+  alignas(inotify_event) std::array<char, 64 * 1024> buffer{};
   const ssize_t size = ::read(events_.native_handle(), buffer.data(), buffer.size());
   std::vector<std::string> names;
   bool must_look = false;

@@ -110,9 +110,9 @@ class Spooler {
   // For an administrator: the sessions of these hosts (of all, if there are none) give back what is not in flight, then
   // `work` is called on the spool's thread, and they are told what waits then. Without `work` having been called if the
   // directory is not open: it gets null.
-  void administer(std::vector<std::string> hosts, std::function<void(const SpoolAccess*)> work);
+  void administer(const std::vector<std::string>& hosts, std::function<void(const SpoolAccess*)> work);
   // Their failures are forgotten, and they are told what waits.
-  void retry(std::vector<std::string> hosts);
+  void retry(const std::vector<std::string>& hosts);
 
   // Finishes what was answered, puts the journal away and releases the lock; then nothing is done any more. Returns at
   // once.
