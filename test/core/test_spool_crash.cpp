@@ -216,6 +216,14 @@ void end(World& world, const End& how, std::size_t seed) {
 // A kill may double what is in flight, one for each host; a loss of power the answered ones of a batch as well.
 std::size_t most_doubled(const End& how, std::size_t batch) { return hosts.size() + (how.is_power_loss ? batch : 0); }
 
+std::vector<std::pair<End, std::size_t>> ends_and_failures() {
+  std::vector<std::pair<End, std::size_t>> all;
+  for (const End& how : ends) {
+    for (const std::size_t how_many : {1U, 2U}) all.emplace_back(how, how_many);
+  }
+  return all;
+}
+
 std::vector<std::pair<End, End>> pairs_of_ends() {
   std::vector<std::pair<End, End>> pairs;
   for (const End& first : ends) {
@@ -323,13 +331,13 @@ TEST_CASE("a replay survives that it is cut and an operation of the next process
     World at_cut(count, batch);
     at_cut.disk.cut_before(cut);
     REQUIRE_FALSE(at_cut.run());
-    for (const End& how : ends) {
+    for (const auto& [how, how_many] : ends_and_failures()) {
       for (std::size_t failing = 1; failing <= 20; ++failing) {
-        INFO("batch " << batch << ", " << how.what << " before operation " << cut << ", then operation " << failing
-                      << " fails");
+        INFO("batch " << batch << ", " << how.what << " before operation " << cut << ", then " << how_many
+                      << " operations fail from " << failing);
         World world = at_cut;
         end(world, how, cut);
-        world.disk.fail(world.disk.operations() + failing);
+        world.disk.fail(world.disk.operations() + failing, how_many);
         REQUIRE(world.run());
         world.finish();
         REQUIRE(world.faults() == none);
