@@ -27,14 +27,20 @@ core::DelayedBatch held_up(std::size_t waiting, core::Duration retry_after) {
 
 }  // namespace
 
+template <typename Call>
+void Spooler::Subscription::post(Call call) {
+  if (is_over) return;
+  boost::asio::post(subscriber.strand, [self = shared_from_this(), call = std::move(call)]() mutable {
+    if (!self->is_over) call(self->subscriber);
+  });
+}
+
 void Spooler::Subscription::tell_waiting(std::size_t messages) {
-  if (!is_over) boost::asio::post(subscriber.strand, [call = subscriber.waiting, messages] { call(messages); });
+  post([messages](Subscriber& side) { side.waiting(messages); });
 }
 
 void Spooler::Subscription::tell_batch(core::DelayedBatch batch) {
-  if (is_over) return;
-  boost::asio::post(subscriber.strand,
-                    [call = subscriber.batch, batch = std::move(batch)]() mutable { call(std::move(batch)); });
+  post([batch = std::move(batch)](Subscriber& side) mutable { side.batch(std::move(batch)); });
 }
 
 Spooler::Impl::Impl(boost::asio::io_context& io, SpoolerOptions options, LogSink& log)
@@ -193,19 +199,12 @@ void Spooler::Impl::administer(const std::vector<std::string>& hosts, std::funct
       impl->tell_all();
     });
   });
-  for (const auto& subscription : subscriptions_of(hosts)) {
-    boost::asio::post(subscription->subscriber.strand, [subscription, when_all_have] {
-      if (!subscription->is_over) subscription->subscriber.withdraw();
-    });
-  }
+  for (const auto& subscription : subscriptions_of(hosts))
+    subscription->post([when_all_have](Subscriber& side) { side.withdraw(); });
 }
 
 void Spooler::Impl::retry(const std::vector<std::string>& hosts) {
-  for (const auto& subscription : subscriptions_of(hosts)) {
-    boost::asio::post(subscription->subscriber.strand, [subscription] {
-      if (!subscription->is_over) subscription->subscriber.retry();
-    });
-  }
+  for (const auto& subscription : subscriptions_of(hosts)) subscription->post([](Subscriber& side) { side.retry(); });
   on_thread([this] { scan_due_ = {}; });
   boost::asio::post(strand_, [self = shared_from_this()] { self->post_maintenance(); });
 }

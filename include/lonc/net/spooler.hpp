@@ -53,8 +53,8 @@ struct SpoolAccess {
 // All members may be called from any thread.
 class Spooler {
  public:
-  // One session's side. The callbacks come on its strand, also shortly after the handle's end: they must not rely on
-  // what may be gone.
+  // One session's side. The callbacks come on its strand; none begins after the handle's end, if that is on the strand
+  // as well.
   struct Subscriber {
     Strand strand;
     std::function<void(std::size_t messages)> waiting;
