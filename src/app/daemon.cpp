@@ -81,7 +81,9 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       parent_(log_),
       gate_(settings_.max_connecting),
       client_limit_(settings_.max_clients),
-      fleet_(io_, strand_, {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_}) {
+      spooler_(io_, watched_spooler_options(), log_),
+      fleet_(io_, strand_,
+             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
   let_signals_in();
@@ -95,13 +97,9 @@ std::optional<std::string> Daemon::start() {
   fit_clients("");
   tell(hosts_.problems, "");
 
-  std::vector<std::string> ids;
   std::vector<std::string> names;
-  for (const core::Host& host : hosts_.hosts) {
-    ids.push_back(host.id);
-    names.push_back(host.name);
-  }
-  const SweepResult swept = sweep_sockets(settings_.socket_dir, ids, names);
+  for (const core::Host& host : hosts_.hosts) names.push_back(host.name);
+  const SweepResult swept = sweep_sockets(settings_.socket_dir, host_ids(), names);
   for (const std::string& name : swept.removed) parent_.write(core::Severity::notice, "Removed stale " + name);
   for (const std::string& problem : swept.problems) parent_.write(core::Severity::warning, problem);
 
@@ -110,6 +108,8 @@ std::optional<std::string> Daemon::start() {
   } catch (const std::exception& error) {
     return std::string("can not listen: ") + error.what();
   }
+  spooler_.set_hosts(host_ids());
+  spooler_.start();
   parent_.set_status("Running");
   parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
   service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
@@ -123,7 +123,8 @@ int Daemon::run() {
     parent_.write(core::Severity::critical,
                   "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" + what + "]");
   });
-  const bool is_disk_idle = wait_for_disk_thread(last_disk_work);
+  spooler_.close();
+  const bool is_disk_idle = spooler_.wait_closed(last_disk_work) && wait_for_disk_thread(last_disk_work);
   log_.close(log_close_timeout);
   // A disk that hangs must not keep the process: its files and sockets are gone already, and a successor may run.
   if (!is_disk_idle) ::_exit(has_ended_well ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -230,11 +231,31 @@ void Daemon::replace_configuration(Configuration configuration) {
   log_.set_level(settings_.log_level);
   gate_.set_limit(settings_.max_connecting);
   fit_clients("HUP: ");
+  const net::SpoolerOptions spool = spooler_options(settings_);
+  spooler_.set_options(spool.spool, spool.rescan);
+  spooler_.set_hosts(host_ids());
   const PeerFleet::Change change = fleet_.apply(peer_configs(settings_, hosts_), now() + settings_.drain_timeout);
   parent_.write(core::Severity::notice, "HUP: reloaded: " + counted(fleet_.size(), "peer") + ", " +
                                             std::to_string(change.added) + " added, " + std::to_string(change.removed) +
                                             " removed, " + std::to_string(change.replaced) + " replaced, " +
                                             std::to_string(change.adjusted) + " adjusted");
+}
+
+// What is wrong with the spool is in the status soon, without anybody asking.
+net::SpoolerOptions Daemon::watched_spooler_options() {
+  net::SpoolerOptions options = spooler_options(settings_);
+  options.changed = [this] {
+    boost::asio::post(strand_, [this] {
+      if (!is_stopping_) write_status();
+    });
+  };
+  return options;
+}
+
+std::vector<std::string> Daemon::host_ids() const {
+  std::vector<std::string> ids;
+  for (const core::Host& host : hosts_.hosts) ids.push_back(host.id);
+  return ids;
 }
 
 void Daemon::fit_clients(std::string_view prefix) {
@@ -254,6 +275,7 @@ void Daemon::write_status() {
   parent.version = version;
   parent.started_at = started_at_;
   parent_.report(parent);
+  parent.spool = spooler_.report();
   fleet_.report([this, parent = std::move(parent)](std::vector<net::PeerReport> peers) mutable {
     on_disk_thread<FileError>(
         [parent = std::move(parent), peers = std::move(peers), doc_root = settings_.doc_root] {
@@ -289,6 +311,7 @@ void Daemon::stop(core::TimePoint until) {
 
 void Daemon::drained() {
   is_over_ = true;
+  spooler_.close();
   parent_.write(core::Severity::notice, "Shut down");
   signals_.cancel();
 }

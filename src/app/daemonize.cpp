@@ -1,6 +1,6 @@
 #include <lonc/app/daemonize.hpp>
 
-#include <lonc/app/file_write.hpp>
+#include <lonc/net/file_write.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -23,7 +23,7 @@ void print_error(std::string_view text) {
   std::string line = "lonc: ";
   line += text;
   line += '\n';
-  write_all(STDERR_FILENO, line);
+  net::write_all(STDERR_FILENO, line);
 }
 
 std::string read_to_end(int fd) {
@@ -104,14 +104,14 @@ std::optional<int> Daemonizer::fork_to_background() {
   reset_signals();
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    print_error("cannot make a pipe: " + last_error().message());
+    print_error("cannot make a pipe: " + net::last_error().message());
     return 1;
   }
   const net::UniqueFd from_child{ends[0]};
   net::UniqueFd to_parent{ends[1]};
   const pid_t child = ::fork();
   if (child < 0) {
-    print_error("cannot fork: " + last_error().message());
+    print_error("cannot fork: " + net::last_error().message());
     return 1;
   }
   if (child > 0) {
@@ -121,7 +121,7 @@ std::optional<int> Daemonizer::fork_to_background() {
   to_parent_ = std::move(to_parent);
   ::setsid();
   ::umask(022);
-  if (::chdir("/") != 0) print_error("cannot change to /: " + last_error().message());
+  if (::chdir("/") != 0) print_error("cannot change to /: " + net::last_error().message());
   return std::nullopt;
 }
 
@@ -132,7 +132,7 @@ void Daemonizer::ready() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (null) ::dup2(null.get(), fd);
   }
-  write_all(to_parent_.get(), {&ready_byte, 1});
+  net::write_all(to_parent_.get(), {&ready_byte, 1});
   to_parent_.reset();
 }
 
@@ -140,7 +140,7 @@ void Daemonizer::failed(std::string_view text) {
   if (!to_parent_) return print_error(text);
   std::string message{failed_byte};
   message += text;
-  write_all(to_parent_.get(), message);
+  net::write_all(to_parent_.get(), message);
   to_parent_.reset();
 }
 

@@ -1,6 +1,6 @@
 #include <lonc/app/descriptor_limit.hpp>
 
-#include <lonc/app/file_write.hpp>
+#include <lonc/net/file_write.hpp>
 
 #include <sys/resource.h>
 
@@ -22,9 +22,9 @@ std::size_t as_size(rlim_t value) { return value == RLIM_INFINITY ? SIZE_MAX : s
 
 DescriptorLimit raise_descriptor_limit() {
   rlimit limits{};
-  if (::getrlimit(RLIMIT_NOFILE, &limits) != 0) return {0, last_error()};
+  if (::getrlimit(RLIMIT_NOFILE, &limits) != 0) return {0, net::last_error()};
   const rlimit raised{limits.rlim_max, limits.rlim_max};
-  if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return {as_size(limits.rlim_cur), last_error()};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return {as_size(limits.rlim_cur), net::last_error()};
   return {as_size(raised.rlim_cur), {}};
 }
 

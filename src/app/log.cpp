@@ -1,9 +1,9 @@
 #include <lonc/app/log.hpp>
 
-#include <lonc/app/file_write.hpp>
-#include <lonc/app/local_time.hpp>
-#include <lonc/app/log_file.hpp>
 #include <lonc/app/log_line.hpp>
+#include <lonc/net/file_write.hpp>
+#include <lonc/net/local_time.hpp>
+#include <lonc/net/log_file.hpp>
 
 #include <pthread.h>
 #include <signal.h>
@@ -102,7 +102,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     std::error_code error = write_notes(line.time);
     if (!error) error = put_to_file(text_);
     if (error) lose(line.time, error);
-    if (target_ != LogTarget::file) write_all(STDERR_FILENO, text_);
+    if (target_ != LogTarget::file) net::write_all(STDERR_FILENO, text_);
   }
 
   std::error_code put_to_file(std::string_view text) {
@@ -120,8 +120,8 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
       told_dropped_ = dropped;
     }
     if (lost_ > 0) {
-      const auto error = write_note(now, number_of_lines(lost_) + "lost since " + local_time_text(lost_since_) + ": " +
-                                             file_.path() + ": " + lost_cause_);
+      const auto error = write_note(now, number_of_lines(lost_) + "lost since " + net::local_time_text(lost_since_) +
+                                             ": " + file_.path() + ": " + lost_cause_);
       if (error) return error;
       lost_ = 0;
       complained_.clear();
@@ -133,7 +133,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     std::string note;
     append_log_line(note, {now, pid_, core::Severity::warning, "PARENT", "Writing the log", begun_, message});
     const auto error = put_to_file(note);
-    if (!error && target_ != LogTarget::file) write_all(STDERR_FILENO, note);
+    if (!error && target_ != LogTarget::file) net::write_all(STDERR_FILENO, note);
     return error;
   }
 
@@ -143,10 +143,10 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     if (!complained_.insert(error.value()).second) return;
     const std::string complaint =
         "lonc: cannot write the log " + file_.path() + ": " + lost_cause_ + "; lines are lost until this is mended\n";
-    write_all(STDERR_FILENO, complaint);
+    net::write_all(STDERR_FILENO, complaint);
   }
 
-  LogFile file_;
+  net::LogFile file_;
   const LogTarget target_;
   const pid_t pid_;
   const WallTime begun_;

@@ -1,6 +1,6 @@
 #include <lonc/app/log_line.hpp>
 
-#include <lonc/app/local_time.hpp>
+#include <lonc/net/local_time.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -30,13 +30,13 @@ void append_one_line(std::string& out, std::string_view text) {
 }
 
 void append_log_line(std::string& out, const LogLine& line) {
-  append_local_time(out, line.time);
+  net::append_local_time(out, line.time);
   out += " (";
   out += std::to_string(line.pid);
   out += ") [";
   append_one_line(out, line.server);
   out += "] [";
-  append_local_time(out, line.status_since);
+  net::append_local_time(out, line.status_since);
   out += ": ";
   append_one_line(out, line.status);
   out += "]: ";

@@ -1,7 +1,7 @@
 #include <lonc/app/mail.hpp>
 
-#include <lonc/app/file_write.hpp>
 #include <lonc/app/log_line.hpp>
+#include <lonc/net/file_write.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
@@ -62,7 +62,7 @@ std::error_code wait_for(pid_t child, std::chrono::milliseconds timeout) {
   for (;;) {
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
     if (ended == child) break;
-    if (ended < 0 && errno != EINTR) return last_error();
+    if (ended < 0 && errno != EINTR) return net::last_error();
     if (std::chrono::steady_clock::now() >= until) {
       ::kill(-child, SIGKILL);
       ::waitpid(child, &status, 0);
@@ -99,9 +99,9 @@ std::string render_mail(const Mail& mail) {
 std::error_code send_mail(const std::string& program, std::string_view text, std::chrono::milliseconds timeout) {
   // A memory file holds a mail of any size, and nobody has to feed a pipe while the other side may stall.
   const net::UniqueFd input{::memfd_create("lonc-mail", MFD_CLOEXEC)};
-  if (!input) return last_error();
-  if (const auto error = write_all(input.get(), text)) return error;
-  if (::lseek(input.get(), 0, SEEK_SET) != 0) return last_error();
+  if (!input) return net::last_error();
+  if (const auto error = net::write_all(input.get(), text)) return error;
+  if (::lseek(input.get(), 0, SEEK_SET) != 0) return net::last_error();
   pid_t child = 0;
   SpawnPlan plan{input.get()};
   if (const int error = plan.spawn(child, program); error != 0) return system_error(error);

@@ -21,10 +21,22 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
   engine.max_queue = settings.max_queue;
   engine.max_line_length = settings.max_line_length;
   engine.max_attempts = settings.max_attempts;
+  engine.delayed_first = settings.delayed_first;
+  engine.delayed_timeout = settings.delayed_timeout;
+  engine.delayed_max_attempts = settings.delayed_max_attempts;
   return engine;
 }
 
 }  // namespace
+
+net::SpoolerOptions spooler_options(const Settings& settings) {
+  return {.directory = settings.socket_dir + "/delayed",
+          .permanent_log = settings.daemon_dir + "/logs/lonnet.perm.log",
+          .spool = {.line_limit = settings.max_line_length,
+                    .min_age = settings.delayed_min_age,
+                    .batch = settings.delayed_sync_batch},
+          .rescan = settings.delayed_rescan};
+}
 
 std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts) {
   std::vector<net::PeerConfig> configs;

@@ -1,7 +1,7 @@
 #include <lonc/app/pid_file.hpp>
 
-#include <lonc/app/file_write.hpp>
 #include <lonc/app/process_info.hpp>
+#include <lonc/net/file_write.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -86,7 +86,7 @@ PidFile::Step PidFile::create(std::optional<PidFileError>& error) {
   struct stat info{};
   if (::lstat(path_.c_str(), &info) == 0) return Step::again;
   if (errno != ENOENT) {
-    error = system_failure(path_, last_error(), "look at");
+    error = system_failure(path_, net::last_error(), "look at");
     return Step::refused;
   }
   return publish(false, error);
@@ -97,7 +97,7 @@ PidFile::Step PidFile::take_over(std::optional<PidFileError>& error) {
   const net::UniqueFd stale{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (!stale) {
     if (errno == ENOENT) return Step::again;
-    error = system_failure(path_, last_error(), "open");
+    error = system_failure(path_, net::last_error(), "open");
     return Step::refused;
   }
   struct stat info{};
@@ -107,7 +107,7 @@ PidFile::Step PidFile::take_over(std::optional<PidFileError>& error) {
   }
   if (::flock(stale.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
-      error = system_failure(path_, last_error(), "lock");
+      error = system_failure(path_, net::last_error(), "lock");
       return Step::refused;
     }
     const pid_t holder = read_pid(stale.get());
@@ -128,7 +128,7 @@ PidFile::Step PidFile::publish(bool replace, std::optional<PidFileError>& error)
   const std::string own = std::to_string(::getpid());
   const std::string temporary = path_ + "." + own + ".new";
   const auto fail = [&](std::string_view what) {
-    error = system_failure(path_, last_error(), what);
+    error = system_failure(path_, net::last_error(), what);
     ::unlink(temporary.c_str());
     return Step::refused;
   };
@@ -136,7 +136,7 @@ PidFile::Step PidFile::publish(bool replace, std::optional<PidFileError>& error)
   net::UniqueFd fd{::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
   if (!fd) return fail("create");
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return fail("lock");
-  if (write_all(fd.get(), own + "\n")) return fail("write");
+  if (net::write_all(fd.get(), own + "\n")) return fail("write");
   if (replace) {
     if (::rename(temporary.c_str(), path_.c_str()) != 0) return fail("replace");
   } else {

@@ -131,6 +131,38 @@ void add_links(Builder& table) {
                         "How many attempts to connect run at once, all peers together.");
 }
 
+void add_delayed(Builder& table) {
+  constexpr auto yes = Reload::yes;
+  table.heading("Delayed messages");
+  table.duration({"delayed-min-age"}, &Settings::delayed_min_age, seconds{0}, hours{1}, yes,
+                 "How long the file of a delayed message is left alone after its last change. Who wrote it reads it "
+                 "back two seconds later and takes it for lost when it is gone.");
+  table.add(
+      {"delayed-first"}, "a duration from 0s to 24h, or strict", yes,
+      "How long, after a connection to a peer has come about, its delayed messages go before live requests. Then both "
+      "alternate. strict: until all that were there are sent.",
+      [](Settings& settings, std::string_view text) {
+        const auto value = text == "strict" ? core::Duration::max() : parse_duration(text);
+        if (!value || (*value > hours{24} && text != "strict")) return false;
+        settings.delayed_first = *value;
+        return true;
+      },
+      [](const Settings& settings) {
+        return settings.delayed_first == core::Duration::max() ? "strict" : format_duration(settings.delayed_first);
+      });
+  table.duration({"delayed-timeout"}, &Settings::delayed_timeout, milliseconds{100}, hours{24}, yes,
+                 "How long the peer may take to answer a delayed message. After it the connection is closed, and the "
+                 "message is sent again.");
+  table.count<unsigned>({"delayed-max-attempts"}, &Settings::delayed_max_attempts, 1, 1'000'000, yes,
+                        "After how many failures in a row a delayed message is set aside in delayed/quarantine, so "
+                        "that it does not stop those behind it.");
+  table.count<unsigned>({"delayed-sync-batch"}, &Settings::delayed_sync_batch, 1, 1000, yes,
+                        "How many delayed messages that were answered share one sync of the disk. So many may arrive "
+                        "twice when the power fails. 1 is the strictest and the slowest.");
+  table.duration({"delayed-rescan"}, &Settings::delayed_rescan, seconds{1}, hours{24}, yes,
+                 "How often the directory of delayed messages is read anew, for what the system did not tell.");
+}
+
 void add_limits(Builder& table) {
   table.heading("Limits");
   table.count<unsigned>({"max-clients"}, &Settings::max_clients, 1, 1'000'000, Reload::yes,
@@ -164,6 +196,7 @@ std::vector<Setting> make_table() {
   add_node(table);
   add_process(table);
   add_links(table);
+  add_delayed(table);
   add_limits(table);
   add_log(table);
   return table.take();

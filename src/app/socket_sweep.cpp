@@ -1,7 +1,7 @@
 #include <lonc/app/socket_sweep.hpp>
 
-#include <lonc/app/file_write.hpp>
 #include <lonc/core/text.hpp>
+#include <lonc/net/file_write.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <dirent.h>
@@ -62,7 +62,7 @@ class Sweep {
 
   void complain(std::string_view name, std::string_view what) {
     result_.problems.push_back("cannot " + std::string{what} + " " + core::escape_outside_text(name) + ": " +
-                               last_error().message());
+                               net::last_error().message());
   }
 
  private:

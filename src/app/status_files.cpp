@@ -1,6 +1,6 @@
 #include <lonc/app/status_files.hpp>
 
-#include <lonc/app/file_write.hpp>
+#include <lonc/net/file_write.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
@@ -25,13 +25,13 @@ class Temporary {
   std::error_code write(std::string_view text) {
     ::unlink(path_.c_str());
     const net::UniqueFd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-    if (!fd) return last_error();
-    if (const auto error = write_all(fd.get(), text)) return error;
-    return ::fsync(fd.get()) == 0 ? std::error_code{} : last_error();
+    if (!fd) return net::last_error();
+    if (const auto error = net::write_all(fd.get(), text)) return error;
+    return ::fsync(fd.get()) == 0 ? std::error_code{} : net::last_error();
   }
 
   std::error_code rename_to(const std::string& path) {
-    if (::rename(path_.c_str(), path.c_str()) != 0) return last_error();
+    if (::rename(path_.c_str(), path.c_str()) != 0) return net::last_error();
     path_.clear();
     return {};
   }
@@ -42,13 +42,13 @@ class Temporary {
 
 std::error_code sync_directory(const std::string& directory) {
   const net::UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  return fd && ::fsync(fd.get()) == 0 ? std::error_code{} : last_error();
+  return fd && ::fsync(fd.get()) == 0 ? std::error_code{} : net::last_error();
 }
 
 }  // namespace
 
 FileError write_whole_files(const std::string& directory, const std::vector<WholeFile>& files) {
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return {last_error(), directory};
+  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return {net::last_error(), directory};
   std::vector<Temporary> temporaries;
   for (const WholeFile& file : files) {
     // With the pid: a predecessor that is draining may write its last status at the same time.

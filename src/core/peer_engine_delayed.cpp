@@ -39,10 +39,23 @@ void PeerEngine::delayed_batch(TimePoint now, DelayedBatch batch) {
   pump_delayed(now);
 }
 
+void PeerEngine::withdraw_delayed(TimePoint now) {
+  give_back_delayed();
+  if (state_ == PeerState::up) end_hold(now);
+}
+
+void PeerEngine::retry_delayed(TimePoint now) {
+  delayed_->attempts = 0;
+  delayed_->pause.reset();
+  delayed_->not_before = {};
+  pump_delayed(now);
+}
+
 // What was left for the peer while it was away goes before what is asked now, but not for long. A disk that has not
 // answered an earlier question is not waited for, nor is a message that has failed before.
 void PeerEngine::hold_live(TimePoint now) {
   const Delayed& delayed = *delayed_;
+  hold_until_ = {};
   if (!delayed.may_wait() || delayed.is_busy || delayed.attempts > 0 || now < delayed.not_before) return;
   const bool is_strict = settings_.delayed_first == Duration::max();
   hold_until_ = is_strict ? never : now + settings_.delayed_first;
@@ -151,7 +164,6 @@ void PeerEngine::set_aside_delayed(const std::string& reason) {
 // The peer is not up any more. What is in flight keeps its place until it is known what became of it.
 void PeerEngine::give_back_delayed() {
   Delayed& delayed = *delayed_;
-  hold_until_ = {};
   if (delayed.is_sent || delayed.is_busy || delayed.batch.empty()) return;
   delayed.batch.clear();
   effects_.return_delayed(std::exchange(delayed.was_sent, false));

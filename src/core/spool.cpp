@@ -17,10 +17,10 @@ constexpr std::size_t batch_bytes = 256 * 1024;
 // what it is.
 constexpr Duration settle_time = std::chrono::seconds{5};
 
-// Files from the future are left by a clock that was set back. They are not waited for until it has caught up.
-constexpr Duration clock_error = std::chrono::minutes{1};
-
 constexpr Duration trouble_pause = std::chrono::seconds{5};
+
+// While an earlier session of the same peer finishes what it was handed out.
+constexpr Duration taken_pause = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -72,7 +72,10 @@ std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts)
 DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) {
   DelayedBatch batch;
   auto& handed_out = handed_out_[host_id];
-  if (!handed_out.empty()) return batch;
+  if (!handed_out.empty()) {
+    batch.retry_after = taken_pause;
+    return batch;
+  }
   const std::size_t most = std::max<std::size_t>(1, options_.batch);
   std::size_t bytes = 0;
   bool has_scanned = false;
@@ -114,7 +117,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
       CheckedContent checked = check_delayed_content(file.content, host_id, options_.line_limit);
       const bool may_grow = checked.kind == DelayedContent::unterminated || checked.kind == DelayedContent::empty;
       const Duration wanted_age = may_grow ? std::max(options_.min_age, settle_time) : options_.min_age;
-      if (file.age < wanted_age && file.age > -clock_error) {
+      if (file.age < wanted_age) {
         put_back(host_id, std::move(name));
         batch.retry_after = wanted_age - file.age;
         return false;
@@ -154,7 +157,8 @@ Spool::HandedOut Spool::take_front(std::string_view host_id) {
 // one that the journal names.
 std::error_code Spool::answered(std::string_view host_id, std::string_view record) {
   HandedOut front = take_front(host_id);
-  if (front.name.text.empty()) return {};
+  // Its directory is not the same any more; that it was delivered is still true.
+  if (front.name.text.empty()) return settle(disk_.append_log(record), "the permanent log can not be written");
   Answered& entry = answered_.emplace_back();
   entry.record = {SendingRecord::Kind::answered, front.inode, std::string(host_id), std::move(front.name.text)};
   entry.log_line = record;

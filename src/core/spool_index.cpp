@@ -19,12 +19,14 @@ void SpoolIndex::set_hosts(const std::vector<std::string>& ids, std::size_t budg
     queues.emplace(id, known == queues_.end() ? Queue{} : std::move(known->second));
   }
   queues_ = std::move(queues);
+  total_ = 0;
+  for (const auto& [id, queue] : queues_) total_ += queue.names.size() + queue.beyond;
   most_names_ = std::clamp(budget / std::max<std::size_t>(1, ids.size()), least_names, most_names);
 }
 
 void SpoolIndex::clear() {
   for (auto& [id, queue] : queues_) queue = {};
-  foreign_ = strange_ = 0;
+  total_ = foreign_ = strange_ = 0;
 }
 
 const std::string* SpoolIndex::add(std::string_view name) {
@@ -43,9 +45,12 @@ void SpoolIndex::insert(Queue& queue, DelayedName name) {
   // once too often at most, until the next scan.
   if (queue.beyond > 0 && (queue.names.empty() || *queue.names.rbegin() < name)) {
     ++queue.beyond;
+    ++total_;
     return;
   }
-  if (!queue.names.insert(std::move(name)).second || queue.names.size() <= most_names_) return;
+  if (!queue.names.insert(std::move(name)).second) return;
+  ++total_;
+  if (queue.names.size() <= most_names_) return;
   queue.names.erase(std::prev(queue.names.end()));
   ++queue.beyond;
 }
@@ -53,6 +58,7 @@ void SpoolIndex::insert(Queue& queue, DelayedName name) {
 std::optional<DelayedName> SpoolIndex::take_first(std::string_view host_id) {
   const auto at = queues_.find(host_id);
   if (at == queues_.end() || at->second.names.empty()) return std::nullopt;
+  --total_;
   return std::move(at->second.names.extract(at->second.names.begin()).value());
 }
 
@@ -63,7 +69,7 @@ void SpoolIndex::put_back(std::string_view host_id, DelayedName name) {
 
 void SpoolIndex::forget(std::string_view name) {
   const auto owned = parse_delayed_name(name, [this](std::string_view id) { return queues_.contains(id); });
-  if (owned) queues_.find(owned->host_id)->second.names.erase(owned->name);
+  if (owned) total_ -= queues_.find(owned->host_id)->second.names.erase(owned->name);
 }
 
 bool SpoolIndex::needs_scan(std::string_view host_id) const {

@@ -67,6 +67,7 @@ void PeerSession::Impl::spawn(Coroutine task) {
 
 void PeerSession::Impl::start() {
   guarded([this] {
+    subscribe_to_spool();
     engine_.start(now());
     spawn([this, listener = listener_] { return listener->run(*this); });
   });
@@ -204,6 +205,27 @@ void PeerSession::Impl::connection_closed(core::ConnectionId id, std::error_code
   guarded([&] { engine_.connection_closed(now(), id, error); });
 }
 
+// --- delayed messages
+
+// A callback may still come when the session is gone.
+void PeerSession::Impl::subscribe_to_spool() {
+  const auto told = [weak = weak_from_this()](auto tell) {
+    return [weak, tell](auto... what) {
+      const auto self = weak.lock();
+      if (self) self->guarded([&] { tell(self->engine_, std::move(what)...); });
+    };
+  };
+  using core::PeerEngine;
+  delayed_ = services_.spooler.subscribe(
+      peer_id_,
+      {.strand = strand_,
+       .waiting = told([](PeerEngine& engine, std::size_t messages) { engine.delayed_waiting(now(), messages); }),
+       .batch =
+           told([](PeerEngine& engine, core::DelayedBatch batch) { engine.delayed_batch(now(), std::move(batch)); }),
+       .withdraw = told([](PeerEngine& engine) { engine.withdraw_delayed(now()); }),
+       .retry = told([](PeerEngine& engine) { engine.retry_delayed(now()); })});
+}
+
 // --- the clock
 
 // The common path moves the deadline only to later times: the timer then fires early once and is set anew.
@@ -312,6 +334,7 @@ void PeerSession::Impl::release() {
   listener_->close();
   timer_.cancel();
   drain_timer_.cancel();
+  delayed_ = {};
   for (const auto& [id, client] : std::exchange(clients_, {})) client->close();
   for (const auto& connection : std::exchange(connections_, {})) connection->close();
 }

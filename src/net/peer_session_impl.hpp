@@ -9,6 +9,7 @@
 #include <lonc/net/lond_connection.hpp>
 #include <lonc/net/peer_address.hpp>
 #include <lonc/net/peer_session.hpp>
+#include <lonc/net/spooler.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -61,6 +62,14 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::error_code check_quiet(core::ConnectionId connection) override;
   void close_connection(core::ConnectionId connection) override;
   void set_deadline(core::TimePoint deadline) override;
+  void fetch_delayed() override { delayed_.fetch(); }
+  void delayed_answered(std::string_view record, bool is_last) override {
+    delayed_.answered(std::string(record), is_last);
+  }
+  void set_aside_delayed(std::string_view reason, bool is_last) override {
+    delayed_.set_aside(std::string(reason), is_last);
+  }
+  void return_delayed(bool first_was_sent) override { delayed_.give_back(first_was_sent); }
   void log(core::Severity severity, std::string_view message) override;
   void status_changed() override { is_status_old_ = true; }
   void drained() override;
@@ -87,6 +96,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void guarded(Action action);
   template <typename Coroutine>
   void spawn(Coroutine task);
+  void subscribe_to_spool();
   void refresh_status();
   LondConnection* find(core::ConnectionId id);
   std::shared_ptr<LondConnection> take(core::ConnectionId id);
@@ -111,6 +121,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::shared_ptr<PeerAddress> address_;
   std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
   std::vector<std::shared_ptr<LondConnection>> connections_;
+  Spooler::Handle delayed_;
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine

@@ -1,5 +1,5 @@
-#include "process_help.hpp"
 #include "support/catch.hpp"
+#include "support/process_help.hpp"
 #include "support/temp_dir.hpp"
 
 #include <lonc/app/daemonize.hpp>

@@ -1,5 +1,5 @@
-#include "process_help.hpp"
 #include "support/catch.hpp"
+#include "support/process_help.hpp"
 
 #include <lonc/app/descriptor_limit.hpp>
 

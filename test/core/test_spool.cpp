@@ -102,15 +102,6 @@ TEST_CASE("what is older than a young file is handed out without it") {
   CHECK(t.lines() == "put:1");
 }
 
-TEST_CASE("a file from the future is waited for no longer than a clock can be wrong") {
-  SpoolHarness t;
-  t.leave(1);
-  t.disk.file(name_of(1)).age = -30s;
-  CHECK(t.hand_out().retry_after == 35s);
-  t.disk.file(name_of(1)).age = -24h;
-  CHECK(t.lines() == "put:1");
-}
-
 TEST_CASE("a file without a line end, or without anything, is left until it has settled") {
   SpoolHarness t({.line_limit = 100, .min_age = 0s});
   t.disk.leave(name_of(1), {.content = "put:1", .age = 1s});

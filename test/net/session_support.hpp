@@ -7,6 +7,7 @@
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/peer_session.hpp>
 #include <lonc/net/resolver.hpp>
+#include <lonc/net/spooler.hpp>
 
 #include <memory>
 #include <optional>
@@ -113,7 +114,10 @@ struct SessionFixture {
   net::ConnectGate gate{4};
   net::ClientLimit clients{100};
   boost::asio::io_context io;
-  net::PeerServices services{log, resolver, gate, clients};
+  net::SpoolerOptions spool_options{
+      .directory = directory / "delayed", .permanent_log = directory / "lonnet.perm.log", .spool = {}};
+  net::Spooler spooler{io, spool_options, log};
+  net::PeerServices services{log, resolver, gate, clients, spooler};
   net::PeerConfig config;
   int failures = 0;
   bool is_failure_told = false;

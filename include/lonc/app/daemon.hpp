@@ -13,6 +13,7 @@
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/resolver.hpp>
+#include <lonc/net/spooler.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -59,6 +60,8 @@ class Daemon {
   void reload();
   void put_in_force(Configuration configuration);
   void replace_configuration(Configuration configuration);
+  net::SpoolerOptions watched_spooler_options();
+  std::vector<std::string> host_ids() const;
   void fit_clients(std::string_view prefix);
   void write_status();
   void status_written(const FileError& failure);
@@ -86,6 +89,7 @@ class Daemon {
   net::Resolver resolver_;
   net::ConnectGate gate_;
   net::ClientLimit client_limit_;
+  net::Spooler spooler_;
   PeerFleet fleet_;
 
   std::optional<core::TimePoint> swept_at_;

@@ -4,6 +4,7 @@
 #include <lonc/app/settings.hpp>
 #include <lonc/core/host_table.hpp>
 #include <lonc/net/peer_session.hpp>
+#include <lonc/net/spooler.hpp>
 
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace lonc::app {
 
 // In the order of hosts.tab; ids are unique.
 std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts);
+
+net::SpoolerOptions spooler_options(const Settings& settings);
 
 // A session can not change these in place: host name, address, port, socket, or either id.
 bool needs_new_session(const net::PeerConfig& before, const net::PeerConfig& after);

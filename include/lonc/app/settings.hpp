@@ -52,6 +52,14 @@ struct Settings {
   unsigned max_attempts = 0;  // 0: never give up
   unsigned max_connecting = 256;
 
+  // Delayed messages.
+  core::Duration delayed_min_age = std::chrono::seconds{5};
+  core::Duration delayed_first = std::chrono::seconds{2};  // max(): strict
+  core::Duration delayed_timeout = std::chrono::seconds{60};
+  core::Duration delayed_rescan = std::chrono::minutes{1};
+  unsigned delayed_max_attempts = 5;
+  unsigned delayed_sync_batch = 32;
+
   // Limits.
   unsigned max_clients = 4096;  // all peers together
   unsigned max_queue = 10'000;  // per peer

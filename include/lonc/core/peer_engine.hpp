@@ -50,6 +50,10 @@ class PeerEngine {
   // So many delayed messages are on the disk. Told whenever that may have become more.
   void delayed_waiting(TimePoint now, std::size_t messages);
   void delayed_batch(TimePoint now, DelayedBatch batch);
+  // An administrator is going to move messages: what is not in flight goes back to the spool. delayed_waiting() follows.
+  void withdraw_delayed(TimePoint now);
+  // An administrator has mended something: failures are forgotten, and pauses are over.
+  void retry_delayed(TimePoint now);
 
   // --- from the clock
   void deadline(TimePoint now);
@@ -135,29 +139,29 @@ class PeerEngine {
 
   PeerSettings settings_;
   Effects& effects_;
-  Backoff backoff_;        // of attempts while no connection is ready
+  Backoff backoff_;  // of attempts while no connection is ready
   Backoff extra_backoff_;  // of further connections
 
   PeerState state_ = PeerState::starting;
   TimePoint state_since_{};
   std::vector<std::unique_ptr<Connection>> connections_;  // at most max-connections, in order of opening
-  std::deque<Queued> queue_;                              // accepted, not written yet
+  std::deque<Queued> queue_;  // accepted, not written yet
   std::uint64_t last_connection_id_ = 0;
 
-  TimePoint waiting_since_{};       // while starting: connect-wait runs from here
+  TimePoint waiting_since_{};  // while starting: connect-wait runs from here
   std::optional<TimePoint> last_attempt_;  // when the latest attempt began
   TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
-  TimePoint extra_not_before_{};    // while up: no further connection is opened before
+  TimePoint extra_not_before_{};  // while up: no further connection is opened before
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
-  bool pong_sent_ = false;          // it is sent on the first connection only
+  bool pong_sent_ = false;  // it is sent on the first connection only
   TimePoint drain_until_ = never;
-  TimePoint hold_until_{};   // after a (re)connection live requests wait so long for delayed messages
+  TimePoint hold_until_{};  // after a (re)connection live requests wait so long for delayed messages
   std::unique_ptr<Delayed> delayed_;
   TimePoint armed_ = never;  // what Effects::set_deadline was told last
 
   // For the report.
   TimePoint away_since_{};
-  bool away_reported_ = false;   // this outage has its WARNING
+  bool away_reported_ = false;  // this outage has its WARNING
   bool was_up_ = false;
   std::optional<TimePoint> warned_away_;
   std::optional<TimePoint> warned_incident_;
@@ -167,7 +171,7 @@ class PeerEngine {
   std::string lost_because_;
   PeerCounters counters_;
 
-  std::string wire_;   // reused for encoding and decoding
+  std::string wire_;  // reused for encoding and decoding
 };
 
 }  // namespace lonc::core

@@ -83,6 +83,7 @@ class Spool {
   const SpoolIndex& index() const { return index_; }
   // Of one host: on the disk and not answered.
   std::size_t waiting(std::string_view host_id) const;
+  std::size_t waiting() const { return index_.total() + busy_.size() - answered_.size(); }
   // What went wrong last and has not gone right since; empty if all is well. In words.
   const std::string& trouble() const { return trouble_; }
   // Since the start: messages that may have reached the peer twice, the latest ones by name.

@@ -33,6 +33,7 @@ class SpoolIndex {
   // There are names of this host that are not held here.
   bool needs_scan(std::string_view host_id) const;
   std::size_t count(std::string_view host_id) const;
+  std::size_t total() const { return total_; }
   const DelayedName* first(std::string_view host_id) const;
   std::vector<std::string> hosts_with_messages() const;
 
@@ -50,6 +51,7 @@ class SpoolIndex {
 
   std::map<std::string, Queue, std::less<>> queues_;
   std::size_t most_names_ = 1;  // per host
+  std::size_t total_ = 0;
   std::size_t foreign_ = 0;
   std::size_t strange_ = 0;
 };

@@ -20,6 +20,7 @@ class LogSink;
 class ConnectGate;
 class ClientLimit;
 class Resolver;
+class Spooler;
 
 struct PeerConfig {
   core::PeerSettings engine;
@@ -41,6 +42,7 @@ struct PeerServices {
   Resolver& resolver;
   ConnectGate& gate;
   ClientLimit& client_limit;
+  Spooler& spooler;
 };
 
 // Every call may be made from any thread; it takes effect on the session's strand, and so do the callbacks, of which

@@ -1,15 +1,15 @@
-#include "process_help.hpp"
 #include "support/catch.hpp"
+#include "support/process_help.hpp"
 #include "support/temp_dir.hpp"
 
-#include <lonc/app/log_file.hpp>
+#include <lonc/net/log_file.hpp>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 
-using lonc::app::LogFile;
+using lonc::net::LogFile;
 using namespace lonc::test;
 
 TEST_CASE("lines are appended to what is in the file") {

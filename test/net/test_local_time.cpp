@@ -1,11 +1,11 @@
 #include "support/catch.hpp"
 
-#include <lonc/app/local_time.hpp>
+#include <lonc/net/local_time.hpp>
 
 #include <cstdlib>
 #include <ctime>
 
-using lonc::app::local_time_text;
+using lonc::net::local_time_text;
 using std::chrono::system_clock;
 using namespace std::chrono_literals;
 

@@ -1,4 +1,4 @@
-#include <lonc/app/local_time.hpp>
+#include <lonc/net/local_time.hpp>
 
 #include <array>
 #include <cstddef>
@@ -6,7 +6,7 @@
 #include <ctime>
 #include <string_view>
 
-namespace lonc::app {
+namespace lonc::net {
 namespace {
 
 // The names are fixed English: strftime would follow the locale.
@@ -51,4 +51,4 @@ std::string local_time_text(std::chrono::system_clock::time_point time) {
   return out;
 }
 
-}  // namespace lonc::app
+}  // namespace lonc::net

@@ -1,5 +1,5 @@
-// The file behind the log: appends whole lines and follows the path when the file was renamed away. Does not
-// format and does not count; log.cpp does.
+// A file of lines to which others may append as well: appends whole lines and follows the path when the file was
+// renamed away. Formats and counts nothing.
 #pragma once
 
 #include <lonc/net/unique_fd.hpp>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace lonc::app {
+namespace lonc::net {
 
 class LogFile {
  public:
@@ -20,6 +20,9 @@ class LogFile {
   // a part of the line is in the file; the next line then begins on a line of its own.
   std::error_code append(std::string_view line);
 
+  // What was appended is on the disk when it returns without an error.
+  std::error_code sync();
+
   const std::string& path() const { return path_; }
 
  private:
@@ -27,10 +30,10 @@ class LogFile {
   std::error_code open();
 
   std::string path_;
-  net::UniqueFd fd_;
+  UniqueFd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
   bool torn_ = false;  // the last line was written in part
 };
 
-}  // namespace lonc::app
+}  // namespace lonc::net

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <string>
 
-namespace lonc::app {
+namespace lonc::net {
 
 // Cheap when the same few seconds are asked for again. May be called from any thread.
 void append_local_time(std::string& out, std::chrono::system_clock::time_point time);
 std::string local_time_text(std::chrono::system_clock::time_point time);
 
-}  // namespace lonc::app
+}  // namespace lonc::net

@@ -1,8 +1,8 @@
-#include <lonc/app/file_write.hpp>
+#include <lonc/net/file_write.hpp>
 
 #include <unistd.h>
 
-namespace lonc::app {
+namespace lonc::net {
 
 std::error_code write_all(int fd, std::string_view text, std::size_t* written) {
   if (written) *written = 0;
@@ -16,4 +16,4 @@ std::error_code write_all(int fd, std::string_view text, std::size_t* written) {
   return {};
 }
 
-}  // namespace lonc::app
+}  // namespace lonc::net

@@ -1,13 +1,13 @@
-#include <lonc/app/log_file.hpp>
+#include <lonc/net/log_file.hpp>
 
-#include <lonc/app/file_write.hpp>
+#include <lonc/net/file_write.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstddef>
 
-namespace lonc::app {
+namespace lonc::net {
 
 bool LogFile::is_at_path() const {
   struct stat info{};
@@ -22,6 +22,16 @@ std::error_code LogFile::open() {
   device_ = info.st_dev;
   inode_ = info.st_ino;
   return {};
+}
+
+std::error_code LogFile::sync() {
+  if (!fd_) {
+    if (const auto error = open()) return error;
+  }
+  if (::fdatasync(fd_.get()) == 0) return {};
+  const std::error_code error = last_error();
+  fd_.reset();  // a later sync of the same descriptor would say that all is well
+  return error;
 }
 
 std::error_code LogFile::append(std::string_view line) {
@@ -46,4 +56,4 @@ std::error_code LogFile::append(std::string_view line) {
   return error;
 }
 
-}  // namespace lonc::app
+}  // namespace lonc::net

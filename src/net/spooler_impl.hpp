@@ -1,0 +1,113 @@
+// The inside of Spooler. What runs on the spool's thread and what on its strand is kept apart by sections.
+#pragma once
+
+#include <lonc/net/spooler.hpp>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+
+namespace lonc::net {
+
+struct Spooler::Subscription {
+  std::string host_id;
+  Subscriber subscriber;
+  std::atomic<bool> is_over{false};  // its session is gone
+
+  void tell_waiting(std::size_t messages);
+  void tell_batch(core::DelayedBatch batch);
+};
+
+class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
+ public:
+  Impl(boost::asio::io_context& io, SpoolerOptions options, LogSink& log);
+
+  // --- any thread
+  void start();
+  void set_hosts(std::vector<std::string> ids);
+  void set_options(const core::SpoolOptions& spool, core::Duration rescan);
+  std::shared_ptr<Subscription> subscribe(std::string host_id, Subscriber subscriber);
+  void unsubscribe(const std::shared_ptr<Subscription>& subscription);
+  void fetch(const std::shared_ptr<Subscription>& subscription);
+  void answered(const std::shared_ptr<Subscription>& subscription, std::string record, bool is_last);
+  void set_aside(const std::shared_ptr<Subscription>& subscription, std::string reason, bool is_last);
+  void give_back(const std::shared_ptr<Subscription>& subscription, bool first_was_sent);
+  SpoolReport report() const;
+  void administer(const std::vector<std::string>& hosts, std::function<void(const SpoolAccess*)> work);
+  void retry(const std::vector<std::string>& hosts);
+  void close();
+  bool wait_closed(std::chrono::milliseconds timeout);
+  void end_thread();  // after what it has to do
+
+ private:
+  using Subscriptions = std::vector<std::shared_ptr<Subscription>>;
+
+  // --- any thread
+  template <typename Work>
+  void on_thread(Work work);
+  Subscriptions subscriptions_of(const std::vector<std::string>& hosts) const;
+
+  // --- the spool's thread
+  void maintain();
+  bool open();
+  void watch();
+  void appeared(const std::vector<std::string>& names);
+  void run_fetches();
+  void hand_out(const Subscriptions& subscriptions);
+  void recorded(const std::shared_ptr<Subscription>& subscription, std::error_code error, bool is_last);
+  void tell_all();
+  void tell(const std::string& host_id);
+  void count_quarantine();
+  void maintain_soon();
+  void publish();
+  void close_on_thread();
+  void log(core::Severity severity, std::string_view host_id, std::string_view message);
+
+  // --- the strand
+  void read_events();
+  void take_events();
+  void arm(core::Duration time);
+  void post_maintenance();
+
+  const SpoolerOptions options_;
+  LogSink& log_;
+  Strand strand_;
+  Timer timer_;
+  boost::asio::posix::basic_stream_descriptor<Strand> events_;  // inotify
+  core::TimePoint armed_until_ = core::never;
+  bool is_closed_ = false;  // of the strand: no timer and no event any more
+
+  mutable std::mutex mutex_;
+  std::multimap<std::string, std::shared_ptr<Subscription>, std::less<>> subscriptions_;
+  Subscriptions fetches_;  // asked for, not handed out yet: one sync serves them all
+  SpoolReport report_;
+  std::optional<std::chrono::steady_clock::time_point> busy_since_;  // the thread is at work on one thing
+  std::atomic<core::Duration> rescan_;
+
+  // Used on the thread alone.
+  FileSpoolDisk disk_;
+  std::optional<core::Spool> spool_;  // while the directory is open
+  core::SpoolOptions spool_options_;
+  std::vector<std::string> hosts_;
+  std::set<std::string> told_;  // hosts that were told of messages
+  int watched_ = -1;            // inotify's number of the directory
+  std::map<std::string, std::shared_ptr<Subscription>, std::less<>> owners_;  // who was handed out something
+  std::string open_trouble_;  // why the directory is not open
+  core::TimePoint scan_due_{};
+  bool is_over_ = false;
+
+  std::promise<void> closed_;
+  std::future<void> when_closed_ = closed_.get_future();
+  std::atomic<bool> is_maintenance_posted_{false};
+  std::unique_ptr<boost::asio::thread_pool> thread_;  // guarded by mutex_; none after end_thread()
+};
+
+}  // namespace lonc::net
