@@ -67,6 +67,7 @@ TEST_CASE("of a long queue the index holds the oldest names and counts the other
   SpoolIndex index = small_index();
   for (int i = 40; i > 0; --i) index.add(name_of(i));
   CHECK(index.count("h") == 40);
+  CHECK(index.total() == 40);
   CHECK_FALSE(index.needs_scan("h"));
   CHECK(take_all(index) == "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
   CHECK(index.needs_scan("h"));
@@ -75,7 +76,9 @@ TEST_CASE("of a long queue the index holds the oldest names and counts the other
   index.clear();
   for (int i = 17; i <= 40; ++i) index.add(name_of(i));
   CHECK(index.count("h") == 24);
+  CHECK(index.total() == 24);
   CHECK(take_all(index).starts_with("17 18 "));
+  CHECK(index.total() == 8);
 }
 
 TEST_CASE("names that arrive while others lie beyond do not overtake them") {
@@ -114,6 +117,7 @@ TEST_CASE("a name that is forgotten is not given any more") {
   index.forget(name_of(2));
   index.forget(name_of(9));
   CHECK(index.count("h") == 2);
+  CHECK(index.total() == 2);
   CHECK(take_all(index) == "1 3");
 }
 
