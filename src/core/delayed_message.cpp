@@ -22,6 +22,8 @@ CheckedContent check_delayed_content(std::string_view content, std::string_view 
   if (line.size() > limit) return bad("its line is longer than max-line-length");
   if (end != std::string_view::npos && content.find_first_not_of('\n', end) != std::string_view::npos)
     return bad("it holds several lines");
+  // Only so much of it was read: there may be more behind the line ends.
+  if (content.size() > limit + 1) return bad("it is longer than max-line-length");
   if (line.empty()) return bad("its line is empty");
   // lonnet.pm writes the bare command: the host stands in the name alone. Whoever wrote this meant something else, and
   // sending it as it is or without the id would both be a guess.

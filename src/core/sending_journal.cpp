@@ -15,7 +15,7 @@ constexpr std::string_view header_word = "lonc-sending-1";
 
 std::optional<SendingRecord::Kind> kind_of(std::string_view field) {
   using Kind = SendingRecord::Kind;
-  for (const Kind kind : {Kind::planned, Kind::answered, Kind::logged, Kind::returned}) {
+  for (const Kind kind : {Kind::planned, Kind::unclear, Kind::answered, Kind::logged, Kind::returned}) {
     if (field.size() == 1 && field[0] == static_cast<char>(kind)) return kind;
   }
   return std::nullopt;
@@ -75,8 +75,10 @@ std::vector<SendingRecord> open_records(const SendingJournal& journal) {
       if (earlier != open.end()) open.erase(earlier);
     } else if (record.kind == SendingRecord::Kind::planned && earlier != open.end()) {
       // Handed out again: its place in the order is the new one.
+      SendingRecord again = record;
+      if (earlier->kind == SendingRecord::Kind::unclear) again.kind = SendingRecord::Kind::unclear;
       open.erase(earlier);
-      open.push_back(record);
+      open.push_back(std::move(again));
     } else if (earlier != open.end()) {
       *earlier = record;
     } else {

@@ -1,6 +1,6 @@
 #include <lonc/core/spool.hpp>
 
-#include <lonc/core/error.hpp>
+#include <lonc/core/text.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -31,6 +31,8 @@ std::error_code Spool::scan() {
   const std::error_code error = disk_.list([this](std::string_view name) {
     if (!name.starts_with('.') && !is_handed_out(name)) index_.add(name);
   });
+  is_scanned_ = !error;
+  if (error) index_.clear();
   return settle(error, "the directory can not be read");
 }
 
@@ -48,14 +50,15 @@ std::size_t Spool::waiting(std::string_view host_id) const {
 std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts) {
   std::vector<DelayedBatch> batches(hosts.size());
   std::string journal;
-  std::error_code error = is_recovered_ ? std::error_code() : recover();
+  std::error_code error = recover();
+  if (!error && !is_scanned_) error = scan();
   if (!error) {
     for (std::size_t i = 0; i != hosts.size(); ++i) batches[i] = read_next(hosts[i], journal);
     error = log_answered();
   }
   if (!error) error = delete_answered();
   if (!error && !journal.empty()) error = append_journal(journal);
-  if (!error && !journal.empty()) error = settle(disk_.sync_journal(), "the journal can not be synced");
+  if (!error && !journal.empty()) error = sync_journal();
   if (!error) error = sync_deleted();
   if (!error) error = compact_journal();
   for (std::size_t i = 0; i != hosts.size(); ++i) {
@@ -78,6 +81,10 @@ DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) 
   bool has_scanned = false;
   while (handed_out.size() < most && bytes < batch_bytes) {
     if (index_.needs_scan(host_id) && !std::exchange(has_scanned, true)) scan();
+    if (!is_scanned_) {
+      batch.retry_after = trouble_pause;
+      break;
+    }
     auto name = index_.take_first(host_id);
     if (!name) break;
     const std::size_t before = batch.messages.size();
@@ -160,22 +167,25 @@ std::error_code Spool::answered(std::string_view host_id, std::string_view recor
   if (!error) error = append_journal(to_journal_line(entry.record));
   // A host that has nothing left comes to hand_out() next, where the commit costs less.
   const auto rest = handed_out_.find(host_id);
-  if (!error && answered_.size() >= options_.batch && rest != handed_out_.end() && !rest->second.empty())
-    error = commit();
+  if (!error && is_batch_full() && rest != handed_out_.end() && !rest->second.empty()) error = commit();
   return error;
 }
 
 std::error_code Spool::set_aside(std::string_view host_id, std::string_view reason) {
   HandedOut front = take_front(host_id);
   if (front.name.text.empty()) return {};
-  busy_.erase(front.name.text);
-  const std::error_code error = quarantine(host_id, front.name.text, reason);
-  if (error) {
-    index_.put_back(host_id, std::move(front.name));
+  SendingRecord record{SendingRecord::Kind::unclear, front.inode, std::string(host_id), front.name.text};
+  if (const auto error = quarantine(host_id, front.name.text, reason)) {
+    name_doubtful(record, "it could not be set aside; it is sent again");
+    append_journal(to_journal_line(record));
+    unclear_.emplace(front.name.text, std::move(record));
+    put_back(host_id, std::move(front.name));
     return error;
   }
-  return append_journal(
-      to_journal_line({SendingRecord::Kind::returned, front.inode, std::string(host_id), std::move(front.name.text)}));
+  busy_.erase(front.name.text);
+  moved_.push_back(std::move(record));
+  const auto rest = handed_out_.find(host_id);
+  return is_batch_full() && rest != handed_out_.end() && !rest->second.empty() ? commit() : std::error_code();
 }
 
 std::error_code Spool::quarantine(std::string_view host_id, const std::string& name, std::string_view reason) {
@@ -186,7 +196,7 @@ std::error_code Spool::quarantine(std::string_view host_id, const std::string& n
   // loncron counts warnings: of a thousand spoilt files ten are told as such.
   const Severity severity = std::has_single_bit(set_aside_count_) ? Severity::warning : Severity::notice;
   log_(severity, host_id,
-       "Delayed message " + name + " was set aside in delayed/quarantine: " + std::string(reason) +
+       "Delayed message " + escape_outside_text(name) + " was set aside in delayed/quarantine: " + std::string(reason) +
            "; correct it and release it (loncctl queue release), " + std::to_string(set_aside_count_) +
            " set aside since the start");
   return {};
@@ -199,7 +209,8 @@ void Spool::returned(std::string_view host_id, bool first_was_sent) {
   for (HandedOut& message : std::exchange(at->second, {})) {
     SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text};
     if (std::exchange(first_was_sent, false)) {
-      record.kind = SendingRecord::Kind::planned;
+      record.kind = SendingRecord::Kind::unclear;
+      text += to_journal_line(record);
       unclear_.emplace(message.name.text, std::move(record));
     } else if (!unclear_.contains(message.name.text)) {
       text += to_journal_line(record);

@@ -151,12 +151,6 @@ core::Duration FileSpoolDisk::age_of(const struct stat& info) {
   return now - from_future_.seen;
 }
 
-std::optional<std::uint64_t> FileSpoolDisk::inode_of(const std::string& name) {
-  struct stat info{};
-  if (::fstatat(directory_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
-  return info.st_ino;
-}
-
 std::error_code FileSpoolDisk::remove(const std::string& name) {
   return ::unlinkat(directory_.get(), name.c_str(), 0) == 0 || errno == ENOENT ? std::error_code() : last_error();
 }

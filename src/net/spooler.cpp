@@ -55,11 +55,11 @@ Spooler::Handle Spooler::subscribe(std::string host_id, Subscriber subscriber) {
 
 SpoolReport Spooler::report() const { return impl_->report(); }
 
-void Spooler::administer(std::vector<std::string> hosts, std::function<void(const SpoolAccess*)> work) {
+void Spooler::administer(const std::vector<std::string>& hosts, std::function<void(const SpoolAccess*)> work) {
   impl_->administer(hosts, std::move(work));
 }
 
-void Spooler::retry(std::vector<std::string> hosts) { impl_->retry(hosts); }
+void Spooler::retry(const std::vector<std::string>& hosts) { impl_->retry(hosts); }
 void Spooler::close() { impl_->close(); }
 bool Spooler::wait_closed(std::chrono::milliseconds timeout) { return impl_->wait_closed(timeout); }
 

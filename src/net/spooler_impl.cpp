@@ -27,14 +27,20 @@ core::DelayedBatch held_up(std::size_t waiting, core::Duration retry_after) {
 
 }  // namespace
 
+template <typename Call>
+void Spooler::Subscription::post(Call call) {
+  if (is_over) return;
+  boost::asio::post(subscriber.strand, [self = shared_from_this(), call = std::move(call)]() mutable {
+    if (!self->is_over) call(self->subscriber);
+  });
+}
+
 void Spooler::Subscription::tell_waiting(std::size_t messages) {
-  if (!is_over) boost::asio::post(subscriber.strand, [call = subscriber.waiting, messages] { call(messages); });
+  post([messages](Subscriber& side) { side.waiting(messages); });
 }
 
 void Spooler::Subscription::tell_batch(core::DelayedBatch batch) {
-  if (is_over) return;
-  boost::asio::post(subscriber.strand,
-                    [call = subscriber.batch, batch = std::move(batch)]() mutable { call(std::move(batch)); });
+  post([batch = std::move(batch)](Subscriber& side) mutable { side.batch(std::move(batch)); });
 }
 
 Spooler::Impl::Impl(boost::asio::io_context& io, SpoolerOptions options, LogSink& log)
@@ -193,19 +199,12 @@ void Spooler::Impl::administer(const std::vector<std::string>& hosts, std::funct
       impl->tell_all();
     });
   });
-  for (const auto& subscription : subscriptions_of(hosts)) {
-    boost::asio::post(subscription->subscriber.strand, [subscription, when_all_have] {
-      if (!subscription->is_over) subscription->subscriber.withdraw();
-    });
-  }
+  for (const auto& subscription : subscriptions_of(hosts))
+    subscription->post([when_all_have](Subscriber& side) { side.withdraw(); });
 }
 
 void Spooler::Impl::retry(const std::vector<std::string>& hosts) {
-  for (const auto& subscription : subscriptions_of(hosts)) {
-    boost::asio::post(subscription->subscriber.strand, [subscription] {
-      if (!subscription->is_over) subscription->subscriber.retry();
-    });
-  }
+  for (const auto& subscription : subscriptions_of(hosts)) subscription->post([](Subscriber& side) { side.retry(); });
   on_thread([this] { scan_due_ = {}; });
   boost::asio::post(strand_, [self = shared_from_this()] { self->post_maintenance(); });
 }
@@ -377,18 +376,24 @@ void Spooler::Impl::maintain_soon() {
 
 void Spooler::Impl::publish() {
   const std::string& trouble = spool_ ? spool_->trouble() : open_trouble_;
-  const std::lock_guard lock(mutex_);
-  busy_since_.reset();
-  report_.is_open = spool_.has_value();
-  if (!trouble.empty() && report_.trouble.empty()) report_.trouble_since = std::chrono::system_clock::now();
-  report_.trouble = trouble;
-  report_.waiting = spool_ ? spool_->waiting() : 0;
-  if (!spool_) return;
-  report_.foreign = spool_->index().foreign();
-  report_.strange = spool_->index().strange();
-  report_.set_aside = spool_->set_aside_count();
-  if (std::exchange(report_.doubtful_count, spool_->doubtful_count()) != spool_->doubtful_count())
-    report_.doubtful = spool_->doubtful();
+  const std::size_t doubtful = spool_ ? spool_->doubtful_count() : report_.doubtful_count;
+  const bool is_news = trouble != report_.trouble || doubtful != report_.doubtful_count;
+  {
+    const std::lock_guard lock(mutex_);
+    busy_since_.reset();
+    if (!trouble.empty() && report_.trouble.empty()) report_.trouble_since = std::chrono::system_clock::now();
+    if (is_news) report_.trouble = trouble;
+    if (doubtful != report_.doubtful_count) report_.doubtful = spool_->doubtful();
+    report_.doubtful_count = doubtful;
+    report_.is_open = spool_.has_value();
+    report_.waiting = spool_ ? spool_->waiting() : 0;
+    if (spool_) {
+      report_.foreign = spool_->index().foreign();
+      report_.strange = spool_->index().strange();
+      report_.set_aside = spool_->set_aside_count();
+    }
+  }
+  if (is_news && options_.changed) options_.changed();
 }
 
 void Spooler::Impl::close_on_thread() {
@@ -419,7 +424,7 @@ void Spooler::Impl::read_events() {
 }
 
 void Spooler::Impl::take_events() {
-  alignas(inotify_event) std::array<char, 64 * 1024> buffer;
+  alignas(inotify_event) std::array<char, 64 * 1024> buffer{};
   const ssize_t size = ::read(events_.native_handle(), buffer.data(), buffer.size());
   std::vector<std::string> names;
   bool must_look = false;

@@ -14,16 +14,22 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace lonc::net {
 
-struct Spooler::Subscription {
+struct Spooler::Subscription : std::enable_shared_from_this<Spooler::Subscription> {
   std::string host_id;
   Subscriber subscriber;
   std::atomic<bool> is_over{false};  // its session is gone
 
+  Subscription(std::string id, Subscriber side) : host_id(std::move(id)), subscriber(std::move(side)) {}
+
+  // Any thread.
   void tell_waiting(std::size_t messages);
   void tell_batch(core::DelayedBatch batch);
+  template <typename Call>
+  void post(Call call);
 };
 
 class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {

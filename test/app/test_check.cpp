@@ -63,9 +63,9 @@ TEST_CASE("a good node would start, and its settings are shown with their origin
   CAPTURE(report.text);
   CHECK(report.would_start);
   CHECK(report.text.starts_with("Settings in force:\n"));
-  CHECK(contains(report.text, "\n  host-id            = a1 "));
+  CHECK(contains(report.text, "\n  host-id              = a1 "));
   CHECK(contains(report.text, "  # command line\n"));
-  CHECK(contains(report.text, "\n  request-timeout    = 300s "));
+  CHECK(contains(report.text, "\n  request-timeout      = 300s "));
   CHECK(contains(report.text, "  # default\n"));
   CHECK(
       contains(report.text, "\nPeers: 2 in " + node.dir / "tabs/hosts.tab" + ", 1 of them to be looked up by name\n"));

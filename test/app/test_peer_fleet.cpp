@@ -70,9 +70,8 @@ struct FleetFixture {
   lonc::net::ConnectGate gate{4};
   lonc::net::ClientLimit clients{100};
   boost::asio::io_context io;
-  lonc::net::SpoolerOptions spool_options{
-      .directory = directory / "delayed", .permanent_log = directory / "lonnet.perm.log", .spool = {}};
-  lonc::net::Spooler spooler{io, spool_options, log};
+  lonc::net::Spooler spooler{
+      io, {.directory = directory / "delayed", .permanent_log = directory / "log", .spool = {}}, log};
   PeerFleet fleet;
 };
 

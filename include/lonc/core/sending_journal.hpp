@@ -12,6 +12,7 @@ namespace lonc::core {
 struct SendingRecord {
   enum class Kind : char {
     planned = 'P',   // handed out in this order; sent one after the other
+    unclear = 'U',   // sent, and what became of it is not known, or can not be believed; it is sent again
     answered = 'A',  // its S: line has been written to the permanent log
     logged = 'L',    // its S: line is durable there; only its file is left to delete
     returned = 'R',  // not sent after all, or set aside
@@ -37,7 +38,7 @@ struct SendingJournal {
 SendingJournal parse_journal(std::string_view text);
 
 // What is still open at its end: the last record of each message, in the order in which they were handed out, without
-// those that were returned.
+// those that were returned. What was unclear and is handed out again stays unclear.
 std::vector<SendingRecord> open_records(const SendingJournal& journal);
 
 }  // namespace lonc::core

@@ -39,7 +39,11 @@ class Spool {
   // `disk` must outlive it.
   Spool(SpoolDisk& disk, SpoolOptions options, Log log);
 
-  void set_hosts(const std::vector<std::string>& ids) { index_.set_hosts(ids); }
+  // The directory is read anew before anything is handed out.
+  void set_hosts(const std::vector<std::string>& ids) {
+    index_.set_hosts(ids);
+    is_scanned_ = false;
+  }
   void set_options(const SpoolOptions& options) { options_ = options; }
 
   // Finishes what a journal says of the process before, and names what may arrive twice. To be called until it
@@ -47,7 +51,7 @@ class Spool {
   std::error_code recover();
   bool is_recovered() const { return is_recovered_; }
 
-  // Reads the directory anew.
+  // Reads the directory anew. After an error nothing is handed out until it succeeds: half a directory has no order.
   std::error_code scan();
   // A name has been seen there. The host whose message it is; null if nobody's.
   const std::string* appeared(std::string_view name);
@@ -69,7 +73,7 @@ class Spool {
 
   // Logs, deletes and syncs what was answered.
   std::error_code commit();
-  bool has_uncommitted() const { return !answered_.empty(); }
+  bool has_uncommitted() const { return !answered_.empty() || has_unsynced_deletions_; }
   // After trouble: tries again what failed, and reads the directory anew. All is well if it succeeds.
   std::error_code recheck();
   // commit(), and the journal is put away if nothing is open.
@@ -100,6 +104,7 @@ class Spool {
     std::string log_line;
     bool is_appended = false;  // to the permanent log, since its last failure
     bool is_logged = false;  // durably
+    bool is_lost = false;  // it was appended, but could not be synced
   };
   using Queues = std::map<std::string, std::deque<HandedOut>, std::less<>>;
 
@@ -108,15 +113,22 @@ class Spool {
   bool take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch, std::string& journal);
   void put_back(std::string_view host_id, DelayedName name);
   HandedOut take_front(std::string_view host_id);
+  bool is_batch_full() const { return answered_.size() + moved_.size() >= options_.batch; }
   std::error_code quarantine(std::string_view host_id, const std::string& name, std::string_view reason);
 
   // spool_commit.cpp: what must be durable, and what becomes of it after a crash
+  std::error_code recover_message(SendingRecord record, bool is_same_boot, std::vector<SendingRecord>& gone,
+                                  std::vector<SendingRecord>& sent);
+  void disbelieve_deleted(std::vector<SendingRecord> records);
   std::error_code log_answered();
   std::error_code delete_answered();
   std::error_code sync_deleted();
   void name_doubtful(const SendingRecord& record, std::string_view why);
   std::error_code append_journal(std::string_view text);
+  std::error_code replace_journal(std::string_view text);
+  std::error_code sync_journal();
   std::error_code compact_journal();
+  std::string journal_text() const;
   std::error_code settle(std::error_code error, std::string_view what);
 
   SpoolDisk& disk_;
@@ -126,14 +138,20 @@ class Spool {
   Queues handed_out_;
   std::unordered_set<std::string> busy_;  // names in handed_out_ and answered_
   std::vector<Answered> answered_;  // at most a batch, in trouble one more for each host
+  std::vector<SendingRecord> moved_;  // to the quarantine after they were sent, since the directory was synced
   // Sent, and what became of it is not known; the journal names them until they are sent again and answered.
   std::map<std::string, SendingRecord, std::less<>> unclear_;
-  std::vector<SendingRecord> unbelieved_;  // deleted, but the sync of that failed: the journal keeps them
-  std::size_t journal_bytes_ = 0;  // since it was replaced; 0: there is none
+  std::vector<SendingRecord> unbelieved_;  // deleted or moved, but the sync of that failed: the journal keeps them
+  std::size_t journal_bytes_ = 0;  // 0: there is none
+  std::size_t compact_at_ = 0;  // bytes of the journal at which it is written anew
+  bool is_journal_torn_ = false;  // its end may be half a line
   bool is_recovered_ = false;
+  bool is_log_disbelieved_ = false;  // what the process before has appended could not be synced
+  bool is_scanned_ = false;
   bool has_unsynced_deletions_ = false;
-  bool log_has_failed_ = false;  // since the last success
   std::string trouble_;
+  std::string last_trouble_;
+  std::size_t trouble_count_ = 0;  // how often the last one came again
   std::vector<std::string> doubtful_;
   std::size_t doubtful_count_ = 0;
   std::size_t set_aside_count_ = 0;

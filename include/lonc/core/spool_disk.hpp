@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -23,8 +22,8 @@ struct SpoolFile {
     failed,      // the disk did not do it, see `error`; it may the next time
   };
   State state = State::failed;
-  std::uint64_t inode = 0;
-  Duration age{};  // since its last change
+  std::uint64_t inode = 0;  // 0 if it is missing or failed
+  Duration age{};           // since its last change; of one from the future, since it was first seen
   std::string content;
   std::error_code error;
 };
@@ -37,7 +36,6 @@ class SpoolDisk {
   // --- the directory of messages
   virtual std::error_code list(const std::function<void(std::string_view name)>& use) = 0;
   virtual SpoolFile read(const std::string& name, std::size_t limit) = 0;
-  virtual std::optional<std::uint64_t> inode_of(const std::string& name) = 0;
   // A name that is gone already is no error.
   virtual std::error_code remove(const std::string& name) = 0;
   // Moves it to the quarantine, where nothing is replaced, with the reason beside it.
@@ -46,12 +44,14 @@ class SpoolDisk {
   virtual std::error_code sync_directory() = 0;
 
   // --- the permanent log, to which other programs append as well
+  // After an error at most a part without a line end was written, which must not spoil the next one.
   virtual std::error_code append_log(std::string_view message) = 0;
   // After an error what was appended since the last success counts as lost.
   virtual std::error_code sync_log() = 0;
 
   // --- the journal of what is being sent
   virtual std::error_code read_journal(std::string& text) = 0;  // empty if there is none
+  // After an error a part of it may have been written.
   virtual std::error_code append_journal(std::string_view text) = 0;
   // The whole of it in one step, durable when it returns; an empty text removes it.
   virtual std::error_code replace_journal(std::string_view text) = 0;

@@ -25,6 +25,7 @@ struct SpoolerOptions {
   std::string permanent_log;  // lonnet.perm.log
   core::SpoolOptions spool;
   core::Duration rescan = std::chrono::minutes{1};  // for what inotify has missed
+  std::function<void()> changed = {};  // on the spool's thread: trouble or doubt is another than before
 };
 
 // A copy of what is known, for status and metrics. Counts since the start, unless they say otherwise.
@@ -52,8 +53,8 @@ struct SpoolAccess {
 // All members may be called from any thread.
 class Spooler {
  public:
-  // One session's side. The callbacks come on its strand, also shortly after the handle's end: they must not rely on
-  // what may be gone.
+  // One session's side. The callbacks come on its strand; none begins after the handle's end, if that is on the strand
+  // as well.
   struct Subscriber {
     Strand strand;
     std::function<void(std::size_t messages)> waiting;
@@ -109,9 +110,9 @@ class Spooler {
   // For an administrator: the sessions of these hosts (of all, if there are none) give back what is not in flight, then
   // `work` is called on the spool's thread, and they are told what waits then. Without `work` having been called if the
   // directory is not open: it gets null.
-  void administer(std::vector<std::string> hosts, std::function<void(const SpoolAccess*)> work);
+  void administer(const std::vector<std::string>& hosts, std::function<void(const SpoolAccess*)> work);
   // Their failures are forgotten, and they are told what waits.
-  void retry(std::vector<std::string> hosts);
+  void retry(const std::vector<std::string>& hosts);
 
   // Finishes what was answered, puts the journal away and releases the lock; then nothing is done any more. Returns at
   // once.

@@ -1,0 +1,95 @@
+#include "support/catch.hpp"
+
+#include <lonc/core/delayed_message.hpp>
+
+namespace lonc::core::test {
+
+namespace {
+
+// "whole LINE", "unterminated LINE", "empty" or "bad: REASON".
+std::string check(std::string_view content, std::size_t limit = 20) {
+  const CheckedContent checked = check_delayed_content(content, "msul1", limit);
+  switch (checked.kind) {
+    case DelayedContent::whole:
+      CHECK(checked.reason.empty());
+      return "whole " + std::string(checked.line);
+    case DelayedContent::unterminated:
+      CHECK(checked.reason.empty());
+      return "unterminated " + std::string(checked.line);
+    case DelayedContent::empty:
+      return "empty: " + checked.reason;
+    case DelayedContent::bad:
+      return "bad: " + checked.reason;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a delayed message is one line") {
+  CHECK(check("put:x\n") == "whole put:x");
+  CHECK(check("put:x\n\n\n") == "whole put:x");
+  CHECK(check(" \n") == "whole  ");
+  CHECK(check("p\xfct\r\n") == "whole p\xfct\r");
+  CHECK(check("put:x") == "unterminated put:x");
+  CHECK(check("") == "empty: it is empty");
+  CHECK(check("\n") == "bad: its line is empty");
+  CHECK(check("\n\n") == "bad: its line is empty");
+  CHECK(check("put:x\nput:y\n") == "bad: it holds several lines");
+  CHECK(check("put:x\nput:y") == "bad: it holds several lines");
+  CHECK(check("\nput:y") == "bad: it holds several lines");
+  CHECK(check(std::string_view("put\0x\n", 6)) == "bad: it holds a NUL byte");
+  CHECK(check(std::string_view("put:x\n\0", 7)) == "bad: it holds a NUL byte");
+  CHECK(check(std::string_view("\0\0\0\0", 4)) == "bad: it holds a NUL byte");
+}
+
+TEST_CASE("a delayed message is no longer than the line limit") {
+  CHECK(check("12345678\n", 8) == "whole 12345678");
+  CHECK(check("12345678", 8) == "unterminated 12345678");
+  CHECK(check("123456789\n", 8) == "bad: its line is longer than max-line-length");
+  CHECK(check("123456789", 8) == "bad: its line is longer than max-line-length");
+  CHECK(check("12345678\nx", 8) == "bad: it holds several lines");
+  // The rest of the file was not read, so nobody knows that it holds nothing more.
+  CHECK(check("12345678\n\n", 8) == "bad: it is longer than max-line-length");
+  CHECK(check("1\n\n\n\n\n\n\n\n\n", 8) == "bad: it is longer than max-line-length");
+  CHECK(check("1\n\n\n\n\n\n\n\n", 8) == "whole 1");
+}
+
+TEST_CASE("a line that begins with the host of its own name is of another writer") {
+  CHECK(check("msul1:put:x\n").starts_with("bad: its line begins with the host id"));
+  CHECK(check("msul1:put:x").starts_with("bad: its line begins with the host id"));
+  CHECK(check("msul1\n") == "whole msul1");
+  CHECK(check("msul10:put:x\n") == "whole msul10:put:x");
+  CHECK(check("msul2:put:x\n") == "whole msul2:put:x");
+  CHECK(check("msul\n") == "whole msul");
+}
+
+TEST_CASE("the answer decides what becomes of a delayed message") {
+  for (const char* reply : {"ok", "ok:1", "delayed", "no_such_file", "errors", "con_delayed", "1", ":", "not_found"}) {
+    INFO(reply);
+    CHECK(judge_delayed_reply(reply) ==
+          (reply == std::string_view(":") ? DelayedVerdict::retry : DelayedVerdict::delivered));
+  }
+  for (const char* reply : {"", "con_lost", "con_lost:x", " ", " ok"}) {
+    INFO(reply);
+    CHECK(judge_delayed_reply(reply) == DelayedVerdict::retry);
+  }
+  for (const char* reply :
+       {"refused", "rejected", "unknown_cmd", "error", "error: 2 no such file", "error:x", "refused by policy"}) {
+    INFO(reply);
+    CHECK(judge_delayed_reply(reply) == DelayedVerdict::set_aside);
+  }
+}
+
+TEST_CASE("the record of what was sent holds the command as filed, but nothing of an encrypted one") {
+  CHECK(sent_record("msul1", "put:msu:korte:a=b") == "S:msul1:put:msu:korte:a=b");
+  CHECK(sent_record("msul1", "log") == "S:msul1:log");
+  CHECK(sent_record("a.b-c", "log:<x>") == "S:a.b-c:log:<x>");
+  CHECK(sent_record("msul1", "encrypt:passwd:msu:korte:secret") == "S:msul1:encrypt:passwd");
+  CHECK(sent_record("msul1", "encrypt:secretwithoutanycolon").size() <=
+        std::string_view("S:msul1:encrypt:").size() + 15);
+  CHECK(sent_record("msul1", "encrypt:") == "S:msul1:encrypt:");
+  CHECK(sent_record("msul1", "Encrypt:x") == "S:msul1:Encrypt:x");
+}
+
+}  // namespace lonc::core::test

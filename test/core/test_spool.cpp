@@ -1,0 +1,353 @@
+// Spool on literal events. That it keeps its promise at every moment is in test_spool_crash.cpp.
+#include "core/forgetful_disk.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/core/spool.hpp>
+
+namespace lonc::core::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string name_of(int number, const std::string& host_id = "msul1") {
+  return std::to_string(number) + ".0.1.put." + host_id;
+}
+
+struct SpoolHarness {
+  explicit SpoolHarness(SpoolOptions with = {.line_limit = 100}) : options(with) { start({"msul1", "msul2"}); }
+
+  void start(const std::vector<std::string>& hosts) {
+    spool.emplace(disk, options, [this](Severity severity, std::string_view host_id, std::string_view text) {
+      logs.push_back((severity == Severity::warning ? "WARNING " : "") + std::string(host_id) + ": " +
+                     std::string(text));
+    });
+    spool->set_hosts(hosts);
+  }
+  void leave(int number, const std::string& host_id = "msul1") {
+    disk.leave(name_of(number, host_id), "put:" + std::to_string(number) + "\n");
+  }
+  DelayedBatch hand_out(const std::string& host_id = "msul1") { return spool->hand_out({host_id}).front(); }
+  // "put:1 put:2"
+  std::string lines(const std::string& host_id = "msul1") {
+    std::string all;
+    for (const DelayedMessage& message : hand_out(host_id).messages) all += (all.empty() ? "" : " ") + message.line;
+    return all;
+  }
+  std::size_t count_logs(std::string_view part) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(logs, [&](const std::string& log) { return log.find(part) != std::string::npos; }));
+  }
+  std::string reason_of(const std::string& name) const {
+    const auto at = disk.quarantine().find(name);
+    return at == disk.quarantine().end() ? "not set aside" : at->second;
+  }
+
+  SpoolOptions options;
+  ForgetfulDisk disk;
+  std::vector<std::string> logs;
+  std::optional<Spool> spool;
+};
+
+}  // namespace
+
+TEST_CASE("what a host is handed out is its oldest messages, and nothing more until it is through with them") {
+  SpoolHarness t({.line_limit = 100, .batch = 2});
+  for (const int i : {3, 1, 2}) t.leave(i);
+  t.leave(1, "msul2");
+  t.disk.leave(name_of(1, "xmsul1"), "put:x\n");
+  const auto batches = t.spool->hand_out({"msul2", "msul1", "unknown"});
+  REQUIRE(batches.size() == 3);
+  CHECK(batches[0].waiting == 1);
+  CHECK(batches[1].waiting == 3);
+  CHECK(batches[2].waiting == 0);
+  REQUIRE(batches[1].messages.size() == 2);
+  CHECK(batches[1].messages[0].name == name_of(1));
+  CHECK(batches[1].messages[1].line == "put:2");
+  CHECK(t.lines().empty());
+  CHECK(t.spool->is_handed_out(name_of(2)));
+  CHECK_FALSE(t.spool->is_handed_out(name_of(3)));
+  CHECK(t.spool->appeared(name_of(2)) == nullptr);
+  CHECK(t.spool->appeared(".sending") == nullptr);
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:1"));
+  CHECK(t.spool->waiting("msul1") == 2);
+  CHECK(t.spool->has_uncommitted());
+  CHECK(t.disk.names().size() == 5);
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:2"));
+  CHECK(t.lines() == "put:3");
+  CHECK(t.disk.durable_names().size() == 3);
+  CHECK(t.disk.durable_log_lines() == std::vector<std::string>{"S:msul1:put:1", "S:msul1:put:2"});
+  CHECK(t.logs.empty());
+}
+
+TEST_CASE("a young file is left until it is old enough, and what is younger waits behind it") {
+  SpoolHarness t;
+  t.leave(1);
+  t.disk.file(name_of(1)).age = 2s;
+  t.leave(2);
+  const DelayedBatch batch = t.hand_out();
+  CHECK(batch.messages.empty());
+  CHECK(batch.waiting == 2);
+  CHECK(batch.retry_after == 3s);
+  CHECK_FALSE(batch.is_held_up);
+  t.disk.file(name_of(1)).age = 5s;
+  CHECK(t.lines() == "put:1 put:2");
+}
+
+TEST_CASE("what is older than a young file is handed out without it") {
+  SpoolHarness t;
+  t.leave(1);
+  t.leave(2);
+  t.disk.file(name_of(2)).age = 4s;
+  CHECK(t.lines() == "put:1");
+}
+
+TEST_CASE("a file without a line end, or without anything, is left until it has settled") {
+  SpoolHarness t({.line_limit = 100, .min_age = 0s});
+  t.disk.leave(name_of(1), {.content = "put:1", .age = 1s});
+  t.disk.leave(name_of(2), {.content = "", .age = 4s});
+  t.disk.leave(name_of(3), {.content = "put:3\n", .age = 0s});
+  CHECK(t.hand_out().retry_after == 4s);
+  t.disk.file(name_of(1)).content = "put:1:whole\n";
+  CHECK(t.lines() == "put:1:whole");
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:1:whole"));
+  CHECK(t.hand_out().retry_after == 1s);
+  t.disk.file(name_of(2)).age = 5s;
+  CHECK(t.lines() == "put:3");
+  CHECK(t.reason_of(name_of(2)) == "it is empty");
+}
+
+TEST_CASE("an old line without a line end is a message") {
+  SpoolHarness t;
+  t.disk.leave(name_of(1), "put:1");
+  CHECK(t.lines() == "put:1");
+}
+
+TEST_CASE("what can not be sent is set aside with a reason, and the rest goes on") {
+  SpoolHarness t;
+  const auto denied = std::make_error_code(std::errc::permission_denied);
+  t.disk.leave(name_of(1), "a\nb\n");
+  t.disk.leave(name_of(2), std::string("a\0\n", 3));
+  t.disk.leave(name_of(3), std::string(101, 'a') + "\n");
+  t.disk.leave(name_of(4), "msul1:put:4\n");
+  t.disk.leave(name_of(5), {.content = "", .state = SpoolFile::State::not_a_file});
+  t.disk.leave(name_of(6), {.content = "", .state = SpoolFile::State::unreadable, .error = denied});
+  t.disk.leave("7.0.1.<b>.msul1", "");
+  t.disk.leave(name_of(8), "a\n" + std::string(101, '\n') + "b\n");
+  t.leave(9);
+  CHECK(t.lines() == "put:9");
+  CHECK(t.reason_of(name_of(1)) == "it holds several lines");
+  CHECK(t.reason_of(name_of(2)) == "it holds a NUL byte");
+  CHECK(t.reason_of(name_of(3)) == "its line is longer than max-line-length");
+  CHECK(t.reason_of(name_of(4)).starts_with("its line begins with the host id"));
+  CHECK(t.reason_of(name_of(5)) == "it is not a file");
+  CHECK(t.reason_of(name_of(6)) == "it can not be read: " + denied.message());
+  CHECK(t.reason_of(name_of(8)) == "it is longer than max-line-length");
+  CHECK(t.spool->set_aside_count() == 8);
+  CHECK(t.spool->waiting("msul1") == 1);
+  CHECK(t.disk.durable_names() == std::vector<std::string>{name_of(9)});
+  // Of eight the first, second, fourth and eighth are warnings.
+  CHECK(t.count_logs("was set aside in delayed/quarantine") == 8);
+  CHECK(t.count_logs("WARNING msul1: Delayed message") == 4);
+  CHECK(t.count_logs("7.0.1.&lt;b&gt;.msul1") == 1);
+  CHECK(t.spool->trouble().empty());
+}
+
+TEST_CASE("a message that the disk does not give now holds back those behind it") {
+  SpoolHarness t;
+  t.leave(1);
+  t.leave(2);
+  t.disk.file(name_of(2)).state = SpoolFile::State::failed;
+  t.disk.file(name_of(2)).error = std::make_error_code(std::errc::io_error);
+  t.leave(3);
+  CHECK(t.lines() == "put:1");
+  CHECK(t.spool->trouble().starts_with("a message can not be read: "));
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:1"));
+  CHECK(t.hand_out().retry_after == 5s);
+  t.disk.file(name_of(2)).state = SpoolFile::State::read;
+  CHECK_FALSE(t.spool->recheck());
+  CHECK(t.spool->trouble().empty());
+  CHECK(t.lines() == "put:2 put:3");
+}
+
+TEST_CASE("trouble that comes again after each recheck is warned of ever more rarely") {
+  SpoolHarness t;
+  t.disk.leave(name_of(1),
+               {.content = "", .state = SpoolFile::State::failed, .error = std::make_error_code(std::errc::io_error)});
+  for (int i = 0; i != 16; ++i) {
+    CHECK(t.hand_out().messages.empty());
+    CHECK_FALSE(t.spool->recheck());
+  }
+  CHECK(t.count_logs("Delayed messages are not sent: a message can not be read") == 16);
+  CHECK(t.count_logs("WARNING : Delayed messages are not sent") == 5);
+}
+
+TEST_CASE("a file that is gone is no trouble") {
+  SpoolHarness t;
+  t.leave(1);
+  t.leave(2);
+  CHECK_FALSE(t.spool->recover());
+  CHECK_FALSE(t.spool->scan());
+  t.disk.drop(name_of(1));
+  CHECK(t.lines() == "put:2");
+  CHECK(t.spool->waiting("msul1") == 1);
+}
+
+TEST_CASE("what is given back is handed out again in its order, and after a crash what was sent is named") {
+  SpoolHarness t;
+  t.leave(2);
+  t.leave(3);
+  CHECK(t.lines() == "put:2 put:3");
+  t.spool->returned("msul1", true);
+  CHECK_FALSE(t.spool->is_handed_out(name_of(2)));
+  CHECK(t.spool->waiting("msul1") == 2);
+  // Older than the one that was sent, so that it goes before it.
+  t.leave(1);
+  t.spool->appeared(name_of(1));
+  CHECK(t.lines() == "put:1 put:2 put:3");
+  t.disk.kill();
+  t.start({"msul1"});
+  CHECK_FALSE(t.spool->recover());
+  std::vector<std::string> named = t.spool->doubtful();
+  std::ranges::sort(named);
+  CHECK(named == std::vector<std::string>{name_of(1), name_of(2)});
+  CHECK(t.spool->doubtful_count() == 2);
+}
+
+TEST_CASE("what is given back unsent leaves no doubt") {
+  SpoolHarness t;
+  t.leave(1);
+  CHECK(t.lines() == "put:1");
+  t.spool->returned("msul1", false);
+  t.disk.kill();
+  t.start({"msul1"});
+  CHECK_FALSE(t.spool->recover());
+  CHECK(t.spool->doubtful().empty());
+}
+
+TEST_CASE("a record behind half a line of the journal is not lost") {
+  SpoolHarness t;
+  t.leave(1);
+  CHECK(t.lines() == "put:1");
+  t.disk.fail(t.disk.operations() + 2);  // the journal's line of the answer
+  CHECK(t.spool->answered("msul1", "S:msul1:put:1"));
+  t.leave(2);
+  t.spool->appeared(name_of(2));
+  CHECK(t.lines() == "put:2");
+  t.disk.kill();
+  t.start({"msul1"});
+  CHECK_FALSE(t.spool->recover());
+  CHECK(t.spool->doubtful() == std::vector<std::string>{name_of(2)});
+}
+
+TEST_CASE("close puts the journal away only if nothing is open") {
+  SpoolHarness t;
+  t.leave(1);
+  t.leave(2);
+  CHECK(t.lines() == "put:1 put:2");
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:1"));
+  t.spool->close();
+  CHECK(t.disk.names() == std::vector<std::string>{name_of(2)});
+  CHECK_FALSE(t.disk.journal().empty());
+  t.spool->returned("msul1", true);
+  t.spool->close();
+  CHECK_FALSE(t.disk.journal().empty());
+  CHECK(t.lines() == "put:2");
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:2"));
+  t.spool->close();
+  CHECK(t.disk.names().empty());
+  CHECK(t.disk.journal().empty());
+}
+
+TEST_CASE("what a message is set aside for by its peer is durable with the next commit") {
+  SpoolHarness t;
+  t.leave(1);
+  CHECK(t.lines() == "put:1");
+  CHECK_FALSE(t.spool->set_aside("msul1", "the answer was refused"));
+  CHECK(t.reason_of(name_of(1)) == "the answer was refused");
+  CHECK(t.spool->has_uncommitted());
+  CHECK(t.disk.durable_names().size() == 1);
+  CHECK_FALSE(t.spool->commit());
+  CHECK_FALSE(t.spool->has_uncommitted());
+  CHECK(t.disk.durable_names().empty());
+}
+
+TEST_CASE("half a listing of the directory is not gone by") {
+  SpoolHarness t;
+  for (int i = 1; i <= 4; ++i) t.leave(i);
+  CHECK_FALSE(t.spool->recover());
+  t.disk.fail(t.disk.operations() + 1);
+  CHECK(t.spool->scan());
+  t.leave(5);
+  t.spool->appeared(name_of(5));
+  t.disk.fail(t.disk.operations() + 1);
+  const DelayedBatch batch = t.hand_out();
+  CHECK(batch.messages.empty());
+  CHECK(batch.is_held_up);
+  CHECK(t.lines() == "put:1 put:2 put:3 put:4 put:5");
+}
+
+TEST_CASE("a host that is new has its older messages first") {
+  SpoolHarness t;
+  t.leave(1, "msul3");
+  CHECK(t.lines().empty());
+  t.spool->set_hosts({"msul1", "msul3"});
+  t.leave(2, "msul3");
+  CHECK(*t.spool->appeared(name_of(2, "msul3")) == "msul3");
+  CHECK(t.lines("msul3") == "put:1 put:2");
+}
+
+TEST_CASE("options count from the next batch on") {
+  SpoolHarness t;
+  for (int i = 1; i <= 3; ++i) t.leave(i);
+  t.spool->set_options({.line_limit = 100, .min_age = 2h, .batch = 2});
+  CHECK(t.hand_out().retry_after == 1h);
+  t.spool->set_options({.line_limit = 100, .batch = 2});
+  CHECK(t.lines() == "put:1 put:2");
+  t.spool->set_options({.line_limit = 100, .batch = 0});
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:1"));
+  CHECK(t.disk.names().size() == 2);
+  CHECK_FALSE(t.spool->answered("msul1", "S:msul1:put:2"));
+  CHECK(t.lines() == "put:3");
+}
+
+TEST_CASE("a batch ends when it has become long, but holds one message") {
+  SpoolHarness t({.line_limit = 1'000'000});
+  for (int i = 1; i <= 3; ++i) t.disk.leave(name_of(i), std::string(200'000, 'a') + "\n");
+  t.disk.leave(name_of(4), std::string(1'000'000, 'a') + "\n");
+  CHECK(t.hand_out().messages.size() == 2);
+}
+
+TEST_CASE("an unchanged world costs nothing") {
+  SpoolHarness t;
+  CHECK(t.lines().empty());
+  const std::size_t before = t.disk.operations();
+  CHECK(t.lines().empty());
+  CHECK_FALSE(t.spool->commit());
+  CHECK(t.disk.operations() == before);
+}
+
+TEST_CASE("of a hundred thousand messages the oldest are sent in their order through a window of names") {
+  SpoolHarness t;
+  const int count = 100'000;
+  for (int i = 0; i != count; ++i) t.leave(1'000'000 + (i * 7919) % count);
+  int next = 1'000'000;
+  std::size_t longest_journal = 0;
+  for (int round = 0; round != 320; ++round) {
+    const DelayedBatch batch = t.hand_out();
+    REQUIRE(batch.messages.size() == 32);
+    REQUIRE(batch.waiting == static_cast<std::size_t>(1'000'000 + count - next));
+    longest_journal = std::max(longest_journal, t.disk.journal_size());
+    for (const DelayedMessage& message : batch.messages) {
+      REQUIRE(message.line == "put:" + std::to_string(next));
+      ++next;
+      REQUIRE_FALSE(t.spool->answered("msul1", "S"));
+    }
+  }
+  CHECK(longest_journal < 300'000);
+  CHECK(t.disk.count_of("list") == 3);  // 4096 names each
+  CHECK(t.disk.count_of("sync_log") == 319);
+  CHECK(t.disk.count_of("sync_directory") == 320);  // once by recover()
+}
+
+}  // namespace lonc::core::test

@@ -1,0 +1,82 @@
+// The spool's outside bytes: names of files, their content, the answer to it, and the journal of sending.
+#include "fuzz_input.hpp"
+
+#include <lonc/core/delayed_message.hpp>
+#include <lonc/core/delayed_name.hpp>
+#include <lonc/core/sending_journal.hpp>
+
+#include <set>
+#include <string>
+
+namespace {
+
+using fuzz::require;
+using lonc::core::DelayedContent;
+using lonc::core::SendingRecord;
+
+void check_name(std::string_view name) {
+  for (const std::string_view known : {"b", "a.b", "msul1", ""}) {
+    const auto owned = lonc::core::parse_delayed_name(name, [&](std::string_view id) { return id == known; });
+    if (!owned) continue;
+    require(owned->host_id == known && !known.empty(), "a name is of the host that was asked for");
+    require(name.ends_with("." + std::string(known)), "a name ends with its host, whole");
+    require(owned->name.text == name, "the name is kept whole");
+    require(lonc::core::is_delayed_name(name), "what is a host's is a delayed message");
+  }
+  const std::string made = lonc::core::make_delayed_name(7, 8, 9, name, "a.b");
+  const auto owned = lonc::core::parse_delayed_name(made, [](std::string_view id) { return id == "a.b"; });
+  require(owned && owned->name.timestamp == 7 && owned->name.count == 8, "what is made can be read");
+  require(made.find_first_of("/\n") == std::string::npos, "what is made can be the name of a file");
+}
+
+void check_content(std::string_view content, std::size_t limit) {
+  const auto checked = lonc::core::check_delayed_content(content, "msul1", limit);
+  const bool is_line = checked.kind == DelayedContent::whole || checked.kind == DelayedContent::unterminated;
+  require(is_line == checked.reason.empty(), "what can not be sent has a reason");
+  require(is_line || checked.line.empty(), "only what can be sent has a line");
+  require((checked.kind == DelayedContent::empty) == content.empty(), "empty is what holds nothing");
+  lonc::core::judge_delayed_reply(content);
+  if (!is_line) return;
+  require(!checked.line.empty() && checked.line.size() <= limit, "a line respects the limit");
+  require(checked.line.find_first_of(std::string_view("\n\0", 2)) == std::string_view::npos, "a line is one");
+  require(content.starts_with(checked.line), "a line is the first");
+  require(content.find_first_not_of('\n', checked.line.size()) == std::string_view::npos, "and nothing is left out");
+  const std::string record = lonc::core::sent_record("h", checked.line);
+  const bool is_encrypted = checked.line.starts_with("encrypt:");
+  require(is_encrypted ? record.size() <= 4 + 8 + 15 : record == "S:h:" + std::string(checked.line),
+          "a record is the command, or the word of an encrypted one");
+}
+
+void check_journal(std::string_view text) {
+  const auto journal = lonc::core::parse_journal(text);
+  std::string again = lonc::core::journal_header(journal.boot_id);
+  for (const SendingRecord& record : journal.records) again += lonc::core::to_journal_line(record);
+  const auto same = lonc::core::parse_journal(again);
+  require(same.boot_id == journal.boot_id, "a header is read as it was written");
+  require(same.records.size() == journal.records.size(), "records are read as they were written");
+
+  std::set<std::string> names;
+  for (const SendingRecord& record : lonc::core::open_records(journal)) {
+    require(names.insert(record.name).second, "a message is open once");
+    require(record.kind != SendingRecord::Kind::returned, "what was returned is not open");
+    require(!record.name.empty() && !record.host_id.empty(), "a record is whole");
+  }
+  // What is there in front of a torn end is read in any case.
+  const auto torn = lonc::core::parse_journal(again + "P\t1\th");
+  require(torn.records.size() == journal.records.size(), "a torn end takes nothing with it");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input{data, size};
+  check_name(input.line());
+  const std::size_t limit = 1U + input.byte();
+  const std::string_view rest = input.rest();
+  check_content(rest, limit);
+  check_content(rest.substr(0, rest.find('\n')), limit);
+  check_journal(rest);
+  return 0;
+}
