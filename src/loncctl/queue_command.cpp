@@ -35,6 +35,8 @@ void check_usage(const Options& options, QueueAction action) {
   if (ways == 0 && action != QueueAction::list)
     throw UsageError("queue " + word + " needs to be told which; give names, --peer ID or --all");
   if (action == QueueAction::show && !has_names) throw UsageError("queue show takes names; queue list shows many");
+  if (std::ranges::find(options.words, "") != options.words.end())
+    throw UsageError("a name is empty; give names as queue list shows them");
   if (options.peer && options.peer->empty()) throw UsageError("--peer is empty; give the id of a host");
   if (options.in_quarantine && (action == QueueAction::retry || action == QueueAction::hold))
     throw UsageError("queue " + word + " is about messages that wait; leave out --quarantine, or release them first");

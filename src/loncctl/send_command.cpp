@@ -6,6 +6,7 @@
 #include <lonc/app/host_table_file.hpp>
 #include <lonc/core/delayed_message.hpp>
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,7 +63,8 @@ ExitCode run_send_command(const Options& options) {
   if (written.error)
     throw Failure(ExitCode::failed, node.delayed + ": " + written.failed_at + ": " + written.error.message());
   if (options.is_json) {
-    std::cout << "{\"name\": \"" << written.name << "\"}\n";
+    std::cout << nlohmann::json{{"name", written.name}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else {
     std::cout << written.name << "\n";
   }
