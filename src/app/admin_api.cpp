@@ -36,7 +36,7 @@ QueueAnswer retry(net::Spooler& spooler, const QueueRequest& request, const Admi
     peers.push_back(report.status.peer_id);
   }
   answer.done = peers.size();
-  if (!peers.empty()) spooler.retry(std::move(peers));
+  if (!peers.empty()) spooler.retry(peers);
   return answer;
 }
 
@@ -82,37 +82,36 @@ void AdminApi::run_queue(const std::shared_ptr<const Services>& services, QueueR
       const QueueAnswer answer = retry(services->spooler, request, reports, hosts);
       return done({status_of(answer), to_json(answer)});
     }
-    auto peers = peers_to_withdraw(request, hosts);
+    const auto peers = peers_to_withdraw(request, hosts);
     const std::size_t line_limit = services->line_limit();
-    services->spooler.administer(
-        std::move(peers), [services, request, done, hosts = std::move(hosts), attempts = std::move(attempts),
-                           line_limit](const net::SpoolAccess* access) {
-          if (access == nullptr) {
-            const std::string trouble = services->spooler.report().trouble;
-            return done(admin_error(503, trouble.empty() ? "another lonc is still at work in the directory of delayed "
-                                                           "messages: try again when it has ended"
-                                                         : trouble));
-          }
-          try {
-            const QueuePlace place{
-                .disk = access->disk,
-                .spool = &access->spool,
-                .hosts = hosts,
-                .attempts = attempts,
-                .line_limit = line_limit,
-                .log = [&log = services->log](core::Severity severity, std::string_view host, std::string_view text) {
-                  log.write(severity,
-                            {.server = host.empty() ? std::string_view("PARENT") : host,
-                             .status = "Delayed messages",
-                             .status_since = std::chrono::system_clock::now()},
-                            text);
-                }};
-            const QueueAnswer answer = work_on_queue(place, request);
-            done({status_of(answer), to_json(answer)});
-          } catch (const std::exception& error) {
-            done(admin_error(500, std::string("internal error: ") + error.what()));
-          }
-        });
+    services->spooler.administer(peers, [services, request, done, hosts = std::move(hosts),
+                                         attempts = std::move(attempts), line_limit](const net::SpoolAccess* access) {
+      if (access == nullptr) {
+        const std::string trouble = services->spooler.report().trouble;
+        return done(admin_error(503, trouble.empty() ? "another lonc is still at work in the directory of delayed "
+                                                       "messages: try again when it has ended"
+                                                     : trouble));
+      }
+      try {
+        const QueuePlace place{
+            .disk = access->disk,
+            .spool = &access->spool,
+            .hosts = hosts,
+            .attempts = attempts,
+            .line_limit = line_limit,
+            .log = [&log = services->log](core::Severity severity, std::string_view host, std::string_view text) {
+              log.write(severity,
+                        {.server = host.empty() ? std::string_view("PARENT") : host,
+                         .status = "Delayed messages",
+                         .status_since = std::chrono::system_clock::now()},
+                        text);
+            }};
+        const QueueAnswer answer = work_on_queue(place, request);
+        done({status_of(answer), to_json(answer)});
+      } catch (const std::exception& error) {
+        done(admin_error(500, std::string("internal error: ") + error.what()));
+      }
+    });
   });
 }
 

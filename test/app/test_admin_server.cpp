@@ -113,7 +113,8 @@ TEST_CASE_METHOD(AdminFixture, "the socket is its owner's alone, and goes at the
 
 TEST_CASE_METHOD(AdminFixture, "a successor's socket is left to it") {
   start();
-  lonc::app::AdminServer successor(io, options, log, [](auto, auto done) { done(AdminReply{200, "new"}); });
+  lonc::app::AdminServer successor(io, options, log,
+                                   [](const auto&, const auto& done) { done(AdminReply{200, "new"}); });
   successor.start();
   stop();
   CHECK(ask("GET / HTTP/1.1\r\n\r\n").ends_with("new"));
