@@ -81,7 +81,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       parent_(log_),
       gate_(settings_.max_connecting),
       client_limit_(settings_.max_clients),
-      spooler_(io_, spooler_options(settings_), log_),
+      spooler_(io_, watched_spooler_options(), log_),
       fleet_(io_, strand_,
              {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}) {
   signals_.add(SIGUSR1);
@@ -241,6 +241,17 @@ void Daemon::replace_configuration(Configuration configuration) {
                                             std::to_string(change.adjusted) + " adjusted");
 }
 
+// What is wrong with the spool is in the status soon, without anybody asking.
+net::SpoolerOptions Daemon::watched_spooler_options() {
+  net::SpoolerOptions options = spooler_options(settings_);
+  options.changed = [this] {
+    boost::asio::post(strand_, [this] {
+      if (!is_stopping_) write_status();
+    });
+  };
+  return options;
+}
+
 std::vector<std::string> Daemon::host_ids() const {
   std::vector<std::string> ids;
   for (const core::Host& host : hosts_.hosts) ids.push_back(host.id);
@@ -264,6 +275,7 @@ void Daemon::write_status() {
   parent.version = version;
   parent.started_at = started_at_;
   parent_.report(parent);
+  parent.spool = spooler_.report();
   fleet_.report([this, parent = std::move(parent)](std::vector<net::PeerReport> peers) mutable {
     on_disk_thread<FileError>(
         [parent = std::move(parent), peers = std::move(peers), doc_root = settings_.doc_root] {

@@ -1,6 +1,7 @@
 #include <lonc/app/status_render.hpp>
 
 #include <lonc/app/log_line.hpp>
+#include <lonc/core/text.hpp>
 #include <lonc/net/local_time.hpp>
 
 #include <nlohmann/json.hpp>
@@ -41,7 +42,7 @@ std::string last_message(const Report& report) {
 
 struct TextLine {
   std::string_view server;
-  std::string_view text;
+  std::string text;
   WallTime text_since;
   std::string last_log;
   WallTime last_log_at;
@@ -78,6 +79,46 @@ Json counters_of(const core::PeerCounters& counters) {
           {"failed_attempts", counters.failed_attempts}};
 }
 
+Json delayed_of(const core::PeerStatus& status) {
+  return {{"waiting", status.delayed_waiting},
+          {"attempts", status.delayed_attempts},
+          {"tried", text_or_null(core::escape_outside_text(status.delayed_tried))},
+          {"delivered", status.counters.delayed_delivered},
+          {"failed", status.counters.delayed_failed},
+          {"set_aside", status.counters.delayed_set_aside}};
+}
+
+Json escaped(const std::vector<std::string>& names) {
+  Json list = Json::array();
+  for (const std::string& name : names) list.push_back(core::escape_outside_text(name));
+  return list;
+}
+
+Json spool_of(const net::SpoolReport& spool) {
+  return {{"open", spool.is_open},
+          {"waiting", spool.waiting},
+          {"quarantined", spool.quarantined},
+          {"for_unknown_hosts", spool.foreign},
+          {"other_files", spool.strange},
+          {"doubtful", spool.doubtful_count},
+          {"doubtful_names", escaped(spool.doubtful)},
+          {"trouble", text_or_null(spool.trouble)},
+          {"trouble_since", spool.trouble.empty() ? Json(nullptr) : Json(utc_text(spool.trouble_since))}};
+}
+
+// What the daemon is doing, and what is wrong with it.
+std::string parent_text(const ParentReport& parent) {
+  std::string text = parent.text;
+  const net::SpoolReport& spool = parent.spool;
+  if (!spool.trouble.empty())
+    text += "; delayed messages are not sent since " + net::local_time_text(spool.trouble_since) + ": " + spool.trouble;
+  if (spool.doubtful_count > 0)
+    text += "; " + std::to_string(spool.doubtful_count) +
+            " delayed messages may have arrived twice, the last of them " +
+            core::escape_outside_text(spool.doubtful.back());
+  return text;
+}
+
 Json peer_of(const net::PeerReport& peer) {
   const core::PeerStatus& status = peer.status;
   return {{"id", status.peer_id},
@@ -97,6 +138,7 @@ Json peer_of(const net::PeerReport& peer) {
           {"last_error", text_or_null(status.last_error)},
           {"last_error_at", time_or_null(peer.last_error_at)},
           {"last_log", last_log_of(last_message(peer), peer.last_log_at)},
+          {"delayed", delayed_of(status)},
           {"counters", counters_of(status.counters)}};
 }
 
@@ -121,7 +163,7 @@ std::string render_status_text(const ParentReport& parent, std::vector<net::Peer
   net::append_local_time(out, now);
   out += " - parent " + std::to_string(parent.pid) + "\n\n";
   append_status_line(out, parent.pid,
-                     {"PARENT", parent.text, parent.text_since, last_message(parent), parent.last_log_at});
+                     {"PARENT", parent_text(parent), parent.text_since, last_message(parent), parent.last_log_at});
   for (const net::PeerReport& peer : peers) {
     append_status_line(out, parent.pid,
                        {peer.status.peer_id, peer.status.text, peer.text_since, last_message(peer), peer.last_log_at});
@@ -142,7 +184,8 @@ std::string render_status_json(const ParentReport& parent, std::vector<net::Peer
                         {"started", utc_text(parent.started_at)},
                         {"text", parent.text},
                         {"text_since", utc_text(parent.text_since)},
-                        {"last_log", last_log_of(last_message(parent), parent.last_log_at)}}},
+                        {"last_log", last_log_of(last_message(parent), parent.last_log_at)},
+                        {"delayed", spool_of(parent.spool)}}},
                       {"peers", list}};
   // Bytes that are no UTF-8 must not cost the whole file.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -1,6 +1,6 @@
 #include <lonc/core/spool.hpp>
 
-#include <lonc/core/error.hpp>
+#include <lonc/core/text.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -186,7 +186,7 @@ std::error_code Spool::quarantine(std::string_view host_id, const std::string& n
   // loncron counts warnings: of a thousand spoilt files ten are told as such.
   const Severity severity = std::has_single_bit(set_aside_count_) ? Severity::warning : Severity::notice;
   log_(severity, host_id,
-       "Delayed message " + name + " was set aside in delayed/quarantine: " + std::string(reason) +
+       "Delayed message " + escape_outside_text(name) + " was set aside in delayed/quarantine: " + std::string(reason) +
            "; correct it and release it (loncctl queue release), " + std::to_string(set_aside_count_) +
            " set aside since the start");
   return {};

@@ -1,5 +1,6 @@
 // The part of Spool that makes promises: what is durable before what, and how a crash is put in order.
 #include <lonc/core/spool.hpp>
+#include <lonc/core/text.hpp>
 
 #include <algorithm>
 #include <set>
@@ -49,7 +50,7 @@ std::error_code Spool::recover() {
 
 void Spool::name_doubtful(const SendingRecord& record, std::string_view why) {
   log_(Severity::warning, record.host_id,
-       "Delayed message " + record.name + " may have two S: lines, or reach " + record.host_id +
+       "Delayed message " + escape_outside_text(record.name) + " may have two S: lines, or reach " + record.host_id +
            " twice: " + std::string(why));
   ++doubtful_count_;
   if (doubtful_.size() == most_names_told) doubtful_.erase(doubtful_.begin());

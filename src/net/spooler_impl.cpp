@@ -385,18 +385,24 @@ void Spooler::Impl::maintain_soon() {
 
 void Spooler::Impl::publish() {
   const std::string& trouble = spool_ ? spool_->trouble() : open_trouble_;
-  const std::lock_guard lock(mutex_);
-  busy_since_.reset();
-  report_.is_open = spool_.has_value();
-  if (!trouble.empty() && report_.trouble.empty()) report_.trouble_since = std::chrono::system_clock::now();
-  report_.trouble = trouble;
-  report_.waiting = spool_ ? spool_->waiting() : 0;
-  if (!spool_) return;
-  report_.foreign = spool_->index().foreign();
-  report_.strange = spool_->index().strange();
-  report_.set_aside = spool_->set_aside_count();
-  if (std::exchange(report_.doubtful_count, spool_->doubtful_count()) != spool_->doubtful_count())
-    report_.doubtful = spool_->doubtful();
+  const std::size_t doubtful = spool_ ? spool_->doubtful_count() : report_.doubtful_count;
+  const bool is_news = trouble != report_.trouble || doubtful != report_.doubtful_count;
+  {
+    const std::lock_guard lock(mutex_);
+    busy_since_.reset();
+    if (!trouble.empty() && report_.trouble.empty()) report_.trouble_since = std::chrono::system_clock::now();
+    if (is_news) report_.trouble = trouble;
+    if (doubtful != report_.doubtful_count) report_.doubtful = spool_->doubtful();
+    report_.doubtful_count = doubtful;
+    report_.is_open = spool_.has_value();
+    report_.waiting = spool_ ? spool_->waiting() : 0;
+    if (spool_) {
+      report_.foreign = spool_->index().foreign();
+      report_.strange = spool_->index().strange();
+      report_.set_aside = spool_->set_aside_count();
+    }
+  }
+  if (is_news && options_.changed) options_.changed();
 }
 
 void Spooler::Impl::close_on_thread() {

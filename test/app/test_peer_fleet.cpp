@@ -18,7 +18,7 @@ namespace {
 
 // Peers msul1 and msul3 at one lond, which answers no request.
 struct FleetFixture {
-  FleetFixture() : fleet(io, boost::asio::make_strand(io), {log, resolver, gate, clients}) {}
+  FleetFixture() : fleet(io, boost::asio::make_strand(io), {log, resolver, gate, clients, spooler}) {}
   ~FleetFixture() {
     bool is_over = false;
     fleet.drain(std::chrono::steady_clock::now(), [&] { is_over = true; });
@@ -70,6 +70,8 @@ struct FleetFixture {
   lonc::net::ConnectGate gate{4};
   lonc::net::ClientLimit clients{100};
   boost::asio::io_context io;
+  lonc::net::Spooler spooler{
+      io, {.directory = directory / "delayed", .permanent_log = directory / "log", .spool = {}}, log};
   PeerFleet fleet;
 };
 

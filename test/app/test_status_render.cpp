@@ -23,7 +23,7 @@ system_clock::time_point at(int minute, int second = 0) {
 ParentReport parent_report() {
   ::setenv("TZ", "UTC0", 1);
   ::tzset();
-  return {4711, "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", lonc::core::Severity::notice, at(1)};
+  return {4711, "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", lonc::core::Severity::notice, at(1), {}};
 }
 
 PeerReport peer_report(const std::string& id) {
@@ -46,7 +46,10 @@ PeerReport away_report() {
   peer.status.queued = 4;
   peer.status.failed_in_a_row = 5;
   peer.status.last_error = "connection refused";
-  peer.status.counters = {120, 100, 19, 1, 7, 8, 9};
+  peer.status.counters = {120, 100, 19, 1, 7, 8, 9, 10, 11, 12};
+  peer.status.delayed_waiting = 13;
+  peer.status.delayed_attempts = 2;
+  peer.status.delayed_tried = "1.<b>.msul3";
   peer.name = "msul3.example.edu";
   peer.address = "192.0.2.7:5663";
   peer.last_error_at = at(5) + 42ms;
@@ -61,7 +64,9 @@ PeerReport away_report() {
 const json expected_daemon = json::parse(R"json({
     "host_id": "msul1", "pid": 4711, "program_version": "0.1.0", "started": "2002-03-08T03:50:00.000Z",
     "text": "Running", "text_since": "2002-03-08T03:51:00.000Z",
-    "last_log": {"at": "2002-03-08T03:51:00.000Z", "text": "Ready: 2 peers"}})json");
+    "last_log": {"at": "2002-03-08T03:51:00.000Z", "text": "Ready: 2 peers"},
+    "delayed": {"open": false, "waiting": 0, "quarantined": 0, "for_unknown_hosts": 0, "other_files": 0,
+                "doubtful": 0, "doubtful_names": [], "trouble": null, "trouble_since": null}})json");
 const json expected_peer = json::parse(R"json({
     "id": "msul3", "name": "msul3.example.edu", "address": "192.0.2.7:5663", "state": "away",
     "since": "2002-03-08T03:52:00.000Z", "text": "Away: connection refused (retry in 12 s)",
@@ -69,6 +74,8 @@ const json expected_peer = json::parse(R"json({
     "clients": 6, "failed_in_a_row": 5, "next_attempt": "2002-03-08T03:56:00.000Z",
     "last_error": "connection refused", "last_error_at": "2002-03-08T03:55:00.042Z",
     "last_log": {"at": "2002-03-08T03:54:00.000Z", "text": "WARNING: Lost"},
+    "delayed": {"waiting": 13, "attempts": 2, "tried": "1.&lt;b&gt;.msul3", "delivered": 10, "failed": 11,
+                "set_aside": 12},
     "counters": {"requests": 120, "replies": 100, "con_lost": 19, "errors": 1, "timeouts": 7, "attempts": 8,
                  "failed_attempts": 9}})json");
 
@@ -110,6 +117,22 @@ TEST_CASE("the JSON status says all that is known of a peer") {
   REQUIRE(document["peers"].size() == 2);
   CHECK(document["peers"][0] == expected_peer);
   CHECK(document["peers"][1]["id"] == "zul");
+}
+
+TEST_CASE("what is wrong with the spool, and what may have arrived twice, is told since when and by name") {
+  ParentReport parent = parent_report();
+  parent.spool.trouble = "the journal can not be written: No space left on device";
+  parent.spool.trouble_since = at(5);
+  parent.spool.doubtful = {"1.a.msul3", "2.<b>.msul3"};
+  parent.spool.doubtful_count = 2;
+  const std::string text = lonc::app::render_status_text(parent, {}, at(7));
+  CHECK(text.find("PARENT\tFri Mar  8 03:51:00 2002: Running; delayed messages are not sent since Fri Mar  8 03:55:00 "
+                  "2002: the journal can not be written: No space left on device; 2 delayed messages may have arrived "
+                  "twice, the last of them 2.&lt;b&gt;.msul3\t") != std::string::npos);
+  const json delayed = json::parse(lonc::app::render_status_json(parent, {}, at(7)))["daemon"]["delayed"];
+  CHECK(delayed["trouble"] == parent.spool.trouble);
+  CHECK(delayed["trouble_since"] == "2002-03-08T03:55:00.000Z");
+  CHECK(delayed["doubtful_names"] == json({"1.a.msul3", "2.&lt;b&gt;.msul3"}));
 }
 
 TEST_CASE("what has never been is null") {

@@ -119,7 +119,8 @@ TEST_CASE("PeerSession: a name that is not known fails the attempt") {
     return lonc::net::Resolver::Answer{std::make_error_code(std::errc::host_unreachable), {}};
   });
   f.config.address.clear();
-  lonc::net::PeerSession session(f.io, f.config, {f.log, nowhere, f.gate, f.clients}, 1, [](std::exception_ptr) {});
+  lonc::net::PeerSession session(f.io, f.config, {f.log, nowhere, f.gate, f.clients, f.spooler}, 1,
+                                 [](std::exception_ptr) {});
   session.start();
   CHECK(f.until([&] { return f.log.has("name"); }));
 }
@@ -132,7 +133,8 @@ TEST_CASE("PeerSession goes on to the next address at once") {
   });
   f.config.address.clear();
   {
-    lonc::net::PeerSession session(f.io, f.config, {f.log, two, f.gate, f.clients}, 1, [](std::exception_ptr) {});
+    lonc::net::PeerSession session(f.io, f.config, {f.log, two, f.gate, f.clients, f.spooler}, 1,
+                                   [](std::exception_ptr) {});
     session.start();
     auto client = f.client_with("log\n");
     CHECK(f.has_request("log"));
@@ -223,7 +225,7 @@ TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same
   config.engine.peer_id = "msul3";
   config.socket_path = f.directory / "msul3";
   int failures = 0;
-  lonc::net::PeerSession broken(f.io, config, {throwing, f.resolver, f.gate, f.clients}, 1,
+  lonc::net::PeerSession broken(f.io, config, {throwing, f.resolver, f.gate, f.clients, f.spooler}, 1,
                                 [&](std::exception_ptr) { ++failures; });
   broken.start();
   f.start();

@@ -60,6 +60,7 @@ class Daemon {
   void reload();
   void put_in_force(Configuration configuration);
   void replace_configuration(Configuration configuration);
+  net::SpoolerOptions watched_spooler_options();
   std::vector<std::string> host_ids() const;
   void fit_clients(std::string_view prefix);
   void write_status();

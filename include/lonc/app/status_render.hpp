@@ -3,6 +3,7 @@
 #pragma once
 
 #include <lonc/net/peer_report.hpp>
+#include <lonc/net/spooler.hpp>
 
 #include <sys/types.h>
 
@@ -25,6 +26,7 @@ struct ParentReport {
   std::string last_log;  // the message of the last log line; empty if none
   core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
+  net::SpoolReport spool;
 };
 
 // "LONC status LOCALTIME - parent PID", a blank line, then PID, SERVER, STATUS and LASTLOG with a TAB between:

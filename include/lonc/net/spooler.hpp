@@ -25,6 +25,7 @@ struct SpoolerOptions {
   std::string permanent_log;  // lonnet.perm.log
   core::SpoolOptions spool;
   core::Duration rescan = std::chrono::minutes{1};  // for what inotify has missed
+  std::function<void()> changed = {};  // on the spool's thread: trouble or doubt is another than before
 };
 
 // A copy of what is known, for status and metrics. Counts since the start, unless they say otherwise.

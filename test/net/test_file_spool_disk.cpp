@@ -1,0 +1,193 @@
+#include "support/catch.hpp"
+#include "support/process_help.hpp"
+#include "support/temp_dir.hpp"
+
+#include <lonc/net/file_spool_disk.hpp>
+
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <chrono>
+#include <filesystem>
+#include <regex>
+#include <set>
+#include <string>
+
+using lonc::core::SpoolFile;
+using lonc::net::FileSpoolDisk;
+using lonc::net::QuarantinedMessage;
+using namespace lonc::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct DiskFixture {
+  DiskFixture() { REQUIRE_FALSE(disk.open()); }
+
+  std::string at(const std::string& name) const { return directory / ("delayed/" + name); }
+  std::set<std::string> listed() {
+    std::set<std::string> names;
+    CHECK_FALSE(disk.list([&](std::string_view name) { names.emplace(name); }));
+    return names;
+  }
+  std::vector<QuarantinedMessage> quarantine() {
+    std::vector<QuarantinedMessage> all;
+    CHECK_FALSE(disk.list_quarantine([&](const QuarantinedMessage& message) { all.push_back(message); }));
+    return all;
+  }
+  // `seconds` before now; negative: in the future.
+  void set_age(const std::string& name, int seconds) const {
+    timeval now{};
+    ::gettimeofday(&now, nullptr);
+    now.tv_sec -= seconds;
+    const timeval times[2] = {now, now};
+    REQUIRE(::utimes(at(name).c_str(), times) == 0);
+  }
+
+  TempDir directory;
+  FileSpoolDisk disk{directory / "delayed", directory / "lonnet.perm.log"};
+};
+
+}  // namespace
+
+TEST_CASE("spool disk: the directory is made if only its last part is missing") {
+  const TempDir directory;
+  FileSpoolDisk disk(directory / "delayed", directory / "log");
+  CHECK_FALSE(disk.open());
+  CHECK(std::filesystem::is_directory(directory / "delayed"));
+  FileSpoolDisk deeper(directory / "no/delayed", directory / "log");
+  CHECK(deeper.open() == std::errc::no_such_file_or_directory);
+  CHECK_FALSE(deeper.is_open());
+}
+
+TEST_CASE("spool disk: one process at a time") {
+  DiskFixture f;
+  FileSpoolDisk other(f.directory / "delayed", f.directory / "log");
+  CHECK(other.open() == std::errc::resource_unavailable_try_again);
+  f.disk.close();
+  CHECK_FALSE(other.open());
+}
+
+TEST_CASE("spool disk: a directory that was made anew is not the one that is open") {
+  DiskFixture f;
+  CHECK(f.disk.is_current());
+  std::filesystem::rename(f.directory / "delayed", f.directory / "old");
+  CHECK_FALSE(f.disk.is_current());
+  std::filesystem::create_directory(f.directory / "delayed");
+  CHECK_FALSE(f.disk.is_current());
+  CHECK_FALSE(f.disk.open());
+  CHECK(f.disk.is_current());
+}
+
+TEST_CASE("spool disk: its own files are not listed") {
+  DiskFixture f;
+  write_file(f.at("1.a.msul1"), "a\n");
+  CHECK_FALSE(f.disk.replace_journal("x\n"));
+  CHECK_FALSE(f.disk.set_aside("1.a.msul1", "why"));
+  write_file(f.at("2.b.msul1"), "b\n");
+  CHECK(f.listed() == std::set<std::string>{"2.b.msul1"});
+}
+
+TEST_CASE("spool disk: what can be read, and what can not") {
+  DiskFixture f;
+  write_file(f.at("file"), "put:a\n");
+  std::filesystem::create_directory(f.at("directory"));
+  std::filesystem::create_symlink("file", f.at("link"));
+  ::mkfifo(f.at("fifo").c_str(), 0600);
+
+  const SpoolFile file = f.disk.read("file", 100);
+  CHECK(file.state == SpoolFile::State::read);
+  CHECK(file.content == "put:a\n");
+  CHECK(file.inode == f.disk.inode_of("file"));
+  CHECK(f.disk.read("file", 3).content == "put");
+  for (const char* const name : {"directory", "link", "fifo"}) {
+    CAPTURE(name);
+    CHECK(f.disk.read(name, 100).state == SpoolFile::State::not_a_file);
+  }
+  CHECK(f.disk.read("nothing", 100).state == SpoolFile::State::missing);
+  CHECK_FALSE(f.disk.inode_of("nothing"));
+}
+
+TEST_CASE("spool disk: the age is that of the last change, and one from the future grows older, too") {
+  DiskFixture f;
+  write_file(f.at("old"), "a\n");
+  f.set_age("old", 100);
+  CHECK(f.disk.read("old", 10).age > 90s);
+  write_file(f.at("future"), "a\n");
+  f.set_age("future", -1000);
+  CHECK(f.disk.read("future", 10).age < 50s);
+  CHECK(wait_until([&] { return f.disk.read("future", 10).age > 20ms; }));
+}
+
+TEST_CASE("spool disk: what is set aside keeps its reason, and nothing there is replaced") {
+  DiskFixture f;
+  for (const char* const content : {"first", "second"}) {
+    write_file(f.at("1.a.msul1"), content);
+    CHECK_FALSE(f.disk.set_aside("1.a.msul1", std::string("it is the ") + content));
+  }
+  CHECK_FALSE(f.disk.set_aside("gone", "nobody knows"));
+  CHECK_FALSE(f.disk.sync_directory());
+  CHECK(f.listed().empty());
+  CHECK(read_file(f.at("quarantine/1.a.msul1")) == "first");
+  CHECK(read_file(f.at("quarantine/1.a.msul1~1")) == "second");
+  CHECK(read_file(f.at("quarantine/1.a.msul1.reason")) == "it is the first\n1.a.msul1\n");
+
+  auto all = f.quarantine();
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].name == "1.a.msul1");
+  CHECK(all[1].name == "1.a.msul1");
+  const QuarantinedMessage& second = all[0].reason == "it is the second" ? all[0] : all[1];
+  CHECK_FALSE(f.disk.release(second));
+  CHECK(read_file(f.at("1.a.msul1")) == "second");
+  const QuarantinedMessage first = f.quarantine().at(0);
+  CHECK(f.disk.release(first) == std::errc::file_exists);
+  CHECK_FALSE(f.disk.remove_quarantined(first));
+  CHECK(f.quarantine().empty());
+}
+
+TEST_CASE("spool disk: a directory with the name of a message is set aside as well") {
+  DiskFixture f;
+  std::filesystem::create_directory(f.at("1.a.msul1"));
+  CHECK_FALSE(f.disk.set_aside("1.a.msul1", "it is not a file"));
+  CHECK(std::filesystem::is_directory(f.at("quarantine/1.a.msul1")));
+}
+
+TEST_CASE("spool disk: what is gone already is removed") {
+  DiskFixture f;
+  write_file(f.at("a"), "a\n");
+  CHECK_FALSE(f.disk.remove("a"));
+  CHECK_FALSE(f.disk.remove("a"));
+  CHECK(f.listed().empty());
+}
+
+TEST_CASE("spool disk: the journal is replaced in one step, grows, and goes") {
+  DiskFixture f;
+  std::string text = "something";
+  CHECK_FALSE(f.disk.read_journal(text));
+  CHECK(text.empty());
+  CHECK_FALSE(f.disk.replace_journal("one\n"));
+  CHECK_FALSE(f.disk.append_journal("two\n"));
+  CHECK_FALSE(f.disk.sync_journal());
+  CHECK_FALSE(f.disk.read_journal(text));
+  CHECK(text == "one\ntwo\n");
+  CHECK_FALSE(f.disk.replace_journal(""));
+  CHECK_FALSE(std::filesystem::exists(f.at(".sending")));
+  CHECK_FALSE(f.disk.append_journal("three\n"));
+  CHECK_FALSE(f.disk.read_journal(text));
+  CHECK(text == "three\n");
+}
+
+TEST_CASE("spool disk: a line of the permanent log") {
+  DiskFixture f;
+  write_file(f.directory / "lonnet.perm.log", "older\n");
+  CHECK_FALSE(f.disk.append_log("S:msul1:put:a"));
+  CHECK_FALSE(f.disk.sync_log());
+  const std::regex line("older\n[0-9]{10}:S:msul1:put:a:[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} [0-9]{4}\n");
+  CHECK(std::regex_match(read_file(f.directory / "lonnet.perm.log"), line));
+}
+
+TEST_CASE("spool disk: the boot id stays the same") {
+  DiskFixture f;
+  CHECK(f.disk.boot_id().size() == 36);
+  CHECK(f.disk.boot_id() == f.disk.boot_id());
+}

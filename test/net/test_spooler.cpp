@@ -1,0 +1,214 @@
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/net/spooler.hpp>
+
+#include <boost/asio/strand.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+using lonc::core::DelayedBatch;
+using lonc::net::SpoolAccess;
+using lonc::net::Spooler;
+using lonc::net::SpoolerOptions;
+using namespace lonc::test;
+
+namespace {
+
+// A session's side that only keeps what it is told.
+struct Peer {
+  Peer(Spooler& spooler, boost::asio::io_context& io, const std::string& id)
+      : handle(spooler.subscribe(id, {.strand = boost::asio::make_strand(io),
+                                      .waiting = [this](std::size_t count) { waiting.push_back(count); },
+                                      .batch = [this](DelayedBatch batch) { batches.push_back(std::move(batch)); },
+                                      .withdraw = [this] { ++withdrawals, handle.give_back(false); },
+                                      .retry = [this] { ++retries; }})) {}
+
+  std::vector<std::size_t> waiting;
+  std::vector<DelayedBatch> batches;
+  int withdrawals = 0;
+  int retries = 0;
+  Spooler::Handle handle;
+};
+
+struct SpoolerFixture {
+  SpoolerFixture() { std::filesystem::create_directory(directory / "delayed"); }
+  ~SpoolerFixture() {
+    peers.clear();
+    if (spooler) spooler->close();
+    spooler.reset();
+    run_ready(io);
+  }
+
+  void start(std::vector<std::string> hosts) {
+    spooler = std::make_unique<Spooler>(io, options, log);
+    spooler->set_hosts(hosts);
+    for (const std::string& host : hosts) peers.push_back(std::make_unique<Peer>(*spooler, io, host));
+    spooler->start();
+  }
+  // Whole at once, as loncctl leaves it.
+  void leave(const std::string& name, const std::string& content) const {
+    write_file(directory / ("." + name), content);
+    std::filesystem::rename(directory / ("." + name), at(name));
+  }
+  std::string at(const std::string& name) const { return directory / ("delayed/" + name); }
+  template <typename Condition>
+  bool until(Condition condition) {
+    return run_until(io, condition);
+  }
+  // The next batch that the peer gets.
+  DelayedBatch next(Peer& peer) {
+    const std::size_t before = peer.batches.size();
+    REQUIRE(until([&] { return peer.batches.size() > before; }));
+    return peer.batches.back();
+  }
+  DelayedBatch fetch(Peer& peer) {
+    peer.handle.fetch();
+    return next(peer);
+  }
+
+  TempDir directory;
+  KeptLog log;
+  boost::asio::io_context io;
+  SpoolerOptions options{.directory = directory / "delayed",
+                         .permanent_log = directory / "lonnet.perm.log",
+                         .spool = {.min_age = lonc::core::Duration::zero(), .batch = 2}};
+  std::unique_ptr<Spooler> spooler;
+  std::vector<std::unique_ptr<Peer>> peers;
+};
+
+}  // namespace
+
+TEST_CASE("Spooler tells what is there, hands it out in order, logs and deletes it") {
+  SpoolerFixture f;
+  f.leave("3.1.7.put.msul1", "put:c\n");
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.leave("2.1.7.put.msul1", "put:b\n");
+  f.start({"msul1", "msul2"});
+  Peer& peer = *f.peers[0];
+  REQUIRE(f.until([&] { return !peer.waiting.empty() && peer.waiting.back() == 3; }));
+  CHECK(f.peers[1]->waiting.empty());
+
+  DelayedBatch batch = f.fetch(peer);
+  REQUIRE(batch.messages.size() == 2);
+  CHECK(batch.messages[0].line == "put:a");
+  CHECK(batch.messages[1].line == "put:b");
+  CHECK(batch.waiting == 3);
+  peer.handle.answered("S:msul1:put:a", false);
+  CHECK(f.next(peer).waiting == 2);
+  peer.handle.answered("S:msul1:put:b", true);
+  batch = f.next(peer);
+  REQUIRE(batch.messages.size() == 1);
+  CHECK(batch.messages[0].line == "put:c");
+  CHECK_FALSE(std::filesystem::exists(f.at("1.1.7.put.msul1")));
+  CHECK_FALSE(std::filesystem::exists(f.at("2.1.7.put.msul1")));
+  const std::string permanent = read_file(f.directory / "lonnet.perm.log");
+  CHECK(permanent.find(":S:msul1:put:a:") < permanent.find(":S:msul1:put:b:"));
+}
+
+TEST_CASE("Spooler sees new messages, renamed or written in place") {
+  SpoolerFixture f;
+  f.start({"msul1"});
+  Peer& peer = *f.peers[0];
+  REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  CHECK(f.until([&] { return !peer.waiting.empty() && peer.waiting.back() == 1; }));
+  write_file(f.at("2.1.7.put.msul1"), "put:b\n");
+  CHECK(f.until([&] { return peer.waiting.back() == 2; }));
+}
+
+TEST_CASE("Spooler finds by looking what it was not told of") {
+  SpoolerFixture f;
+  f.options.rescan = 1s;
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
+  // A hard link makes a name without an event that is looked for.
+  write_file(f.directory / "elsewhere", "put:a\n");
+  std::filesystem::create_hard_link(f.directory / "elsewhere", f.at("1.1.7.put.msul1"));
+  CHECK(f.until([&] { return !f.peers[0]->waiting.empty(); }));
+}
+
+TEST_CASE("Spooler finds the directory again when it was made anew") {
+  SpoolerFixture f;
+  f.options.rescan = 1s;
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
+  std::filesystem::remove_all(f.directory / "delayed");
+  CHECK(f.until([&] { return std::filesystem::exists(f.directory / "delayed"); }));
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  CHECK(f.until([&] { return !f.peers[0]->waiting.empty() && f.peers[0]->waiting.back() == 1; }));
+}
+
+TEST_CASE("Spooler: what a session was handed out comes back when it goes") {
+  SpoolerFixture f;
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 1);
+
+  Peer successor(*f.spooler, f.io, "msul1");
+  const DelayedBatch nothing = f.fetch(successor);
+  CHECK(nothing.messages.empty());
+  CHECK(nothing.retry_after > 0s);
+  f.peers.clear();
+  CHECK(f.fetch(successor).messages.size() == 1);
+}
+
+TEST_CASE("Spooler: one process after the other, and what was in flight is named") {
+  SpoolerFixture f;
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 1);
+  f.peers[0]->handle.give_back(true);
+
+  Spooler second(f.io, f.options, f.log);
+  second.set_hosts({"msul1"});
+  second.start();
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  CHECK_FALSE(second.report().is_open);
+  f.spooler->close();
+  CHECK(f.until([&] { return second.report().is_open; }));
+  CHECK(second.report().doubtful == std::vector<std::string>{"1.1.7.put.msul1"});
+  CHECK(f.log.has("msul1 [Delayed messages]: Delayed message 1.1.7.put.msul1 may have two S: lines"));
+  second.close();
+}
+
+TEST_CASE("Spooler: an administrator's work begins when the sessions have given back") {
+  SpoolerFixture f;
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.start({"msul1", "msul2"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 1);
+  bool was_free = false;
+  std::atomic<bool> is_done = false;
+  f.spooler->administer({"msul1"}, [&](const SpoolAccess* access) {
+    was_free = access != nullptr && !access->spool.is_handed_out("1.1.7.put.msul1");
+    if (was_free) access->disk.set_aside("1.1.7.put.msul1", "held");
+    if (was_free) access->spool.forget("1.1.7.put.msul1");
+    is_done = true;
+  });
+  CHECK(f.until([&] { return is_done.load(); }));
+  CHECK(was_free);
+  CHECK(f.peers[0]->withdrawals == 1);
+  CHECK(f.peers[1]->withdrawals == 0);
+  CHECK(f.until([&] { return f.spooler->report().quarantined == 1; }));
+  CHECK(f.fetch(*f.peers[0]).messages.empty());
+}
+
+TEST_CASE("Spooler: a directory that can not be opened is told, with the time since when, until it can") {
+  SpoolerFixture f;
+  f.options.directory = f.directory / "missing/delayed";
+  f.start({"msul1"});
+  CHECK(f.until([&] { return !f.spooler->report().trouble.empty(); }));
+  CHECK(f.spooler->report().trouble_since.time_since_epoch() > 0s);
+  CHECK(f.log.has("Delayed messages are not sent: "));
+  CHECK(f.fetch(*f.peers[0]).is_held_up);
+  std::filesystem::create_directory(f.directory / "missing");
+  f.spooler->retry({});
+  CHECK(f.until([&] { return f.spooler->report().is_open; }));
+  CHECK(f.spooler->report().trouble.empty());
+}
