@@ -138,6 +138,29 @@ def load(node, hosts, **options):
         return running.finish()
 
 
+class Critical:
+    """lonnet's `critical` at work: for each command, in each of `workers` processes, one outcome."""
+
+    def __init__(self, node, host, *commands, workers=1):
+        self.process = subprocess.Popen(
+            [str(LONNET_CLIENT), "--critical", "--workers", str(workers), "--pid-file", str(node.pid_file),
+             "--perm-log", str(node.logs / "lonnet.perm.log"), str(node.sockets), host, *commands],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def finish(self, seconds=60):
+        out, errors = self.process.communicate(timeout=seconds * SLOWNESS)
+        assert not errors and self.process.returncode == 0, errors
+        return out.splitlines()
+
+
 def lonnet(*arguments, seconds=60):
     """What the Perl client printed, line by line."""
     done = subprocess.run([str(LONNET_CLIENT), *map(str, arguments)], capture_output=True, text=True,
