@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <filesystem>
 #include <utility>
 
 namespace lonc::net {
@@ -80,10 +81,14 @@ void Spooler::Impl::on_thread(Work work) {
 
 void Spooler::Impl::start() {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) tell_unwatched();
   boost::asio::post(strand_, [self = shared_from_this(), fd] {
     boost::system::error_code error;
     if (fd >= 0) self->events_.assign(fd, error);
-    if (fd >= 0 && !error) self->read_events();
+    if (fd >= 0 && !error) {
+      self->watch_parent();
+      self->read_events();
+    }
     self->post_maintenance();
   });
 }
@@ -286,10 +291,13 @@ void Spooler::Impl::watch() {
   if (watched_ >= 0) ::inotify_rm_watch(fd, watched_);
   watched_ = ::inotify_add_watch(fd, disk_.path().c_str(),
                                  IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
-  if (watched_ < 0)
-    log(core::Severity::notice, "",
-        "New delayed messages are found by looking (delayed-rescan) only: inotify: " +
-            std::error_code(errno, std::system_category()).message());
+  if (watched_ < 0) tell_unwatched();
+}
+
+void Spooler::Impl::tell_unwatched() {
+  log(core::Severity::notice, "",
+      "New delayed messages are found by looking (delayed-rescan) only: inotify: " +
+          std::error_code(errno, std::system_category()).message());
 }
 
 void Spooler::Impl::appeared(const std::vector<std::string>& names) {
@@ -413,6 +421,14 @@ void Spooler::Impl::log(core::Severity severity, std::string_view host_id, std::
 
 // --- the strand
 
+// That the directory was deleted is not told by its own watch as long as it is open here.
+void Spooler::Impl::watch_parent() {
+  const std::filesystem::path path(disk_.path());
+  name_in_parent_ = path.filename();
+  parent_watch_ = ::inotify_add_watch(events_.native_handle(), path.parent_path().c_str(),
+                                      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
+}
+
 void Spooler::Impl::read_events() {
   events_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                      [weak = weak_from_this()](const boost::system::error_code& error) {
@@ -432,7 +448,11 @@ void Spooler::Impl::take_events() {
     const auto* const event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
     at += sizeof(inotify_event) + event->len;
     if ((event->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF)) != 0) must_look = true;
-    if (event->len > 0) names.emplace_back(event->name);
+    if (event->wd == parent_watch_) {
+      must_look |= event->len > 0 && event->name == name_in_parent_;
+    } else if (event->len > 0) {
+      names.emplace_back(event->name);
+    }
   }
   if (!names.empty()) on_thread([this, names = std::move(names)] { appeared(names); });
   if (!must_look) return;

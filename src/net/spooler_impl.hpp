@@ -65,6 +65,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void maintain();
   bool open();
   void watch();
+  void tell_unwatched();
   void appeared(const std::vector<std::string>& names);
   void run_fetches();
   void hand_out(const Subscriptions& subscriptions);
@@ -78,6 +79,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void log(core::Severity severity, std::string_view host_id, std::string_view message);
 
   // --- the strand
+  void watch_parent();
   void read_events();
   void take_events();
   void arm(core::Duration time);
@@ -89,6 +91,8 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   Timer timer_;
   boost::asio::posix::basic_stream_descriptor<Strand> events_;  // inotify
   core::TimePoint armed_until_ = core::never;
+  int parent_watch_ = -1;       // inotify's number of the directory that holds the directory
+  std::string name_in_parent_;
   bool is_closed_ = false;  // of the strand: no timer and no event any more
 
   mutable std::mutex mutex_;
