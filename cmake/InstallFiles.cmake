@@ -1,7 +1,9 @@
 # Where things go: the FHS by way of GNUInstallDirs. The prefix counts that `cmake --install` is given, so what depends
 # on it (the path in the unit, /etc for the prefix /usr) is settled at installation, not when configuring.
 install(TARGETS lonc RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS loncctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${PROJECT_BINARY_DIR}/docs/lonc.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${PROJECT_BINARY_DIR}/docs/loncctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${PROJECT_BINARY_DIR}/docs/lonc.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 file(GLOB documents CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,5 +1,6 @@
 #include <lonc/app/daemon.hpp>
 
+#include <lonc/app/admin_access.hpp>
 #include <lonc/app/check.hpp>
 #include <lonc/app/daemonize.hpp>
 #include <lonc/app/descriptor_limit.hpp>
@@ -83,7 +84,17 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       client_limit_(settings_.max_clients),
       spooler_(io_, watched_spooler_options(), log_),
       fleet_(io_, strand_,
-             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}) {
+             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}),
+      admin_api_({.spooler = spooler_,
+                  .log = log_,
+                  .report =
+                      [this](auto done) {
+                        boost::asio::post(strand_, [this, done = std::move(done)] { fleet_.report(done); });
+                      },
+                  .line_limit = [this] { return settings_.max_line_length; }}),
+      admin_server_(io_, {.path = admin_socket_path(settings_)}, log_, [this](AdminRequest request, auto done) {
+        admin_api_.handle(std::move(request), std::move(done));
+      }) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
   let_signals_in();
@@ -110,10 +121,21 @@ std::optional<std::string> Daemon::start() {
   }
   spooler_.set_hosts(host_ids());
   spooler_.start();
+  start_admin_server();
   parent_.set_status("Running");
   parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
   service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
   return std::nullopt;
+}
+
+// Without it the peers are served just the same.
+void Daemon::start_admin_server() {
+  try {
+    admin_server_.start();
+  } catch (const std::exception& error) {
+    parent_.write(core::Severity::warning, "The admin socket can not be made, so loncctl can not reach this lonc: " +
+                                               core::escape_outside_text(error.what()));
+  }
 }
 
 int Daemon::run() {
@@ -301,11 +323,15 @@ void Daemon::stop(core::TimePoint until) {
   refresh_timer_.cancel();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
-  fleet_.stop_listening([this, until] {
-    // Not before the sockets: a successor that starts now must not have its own taken away.
-    pid_file_.release_path();
-    pid_file_.release_lock();
-    fleet_.drain(until, [this] { drained(); });
+  admin_server_.stop([this, until] {
+    boost::asio::post(strand_, [this, until] {
+      fleet_.stop_listening([this, until] {
+        // Not before the sockets: a successor that starts now must not have its own taken away.
+        pid_file_.release_path();
+        pid_file_.release_lock();
+        fleet_.drain(until, [this] { drained(); });
+      });
+    });
   });
 }
 

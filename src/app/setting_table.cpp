@@ -77,6 +77,17 @@ void add_process(Builder& table) {
       [](const Settings& settings) { return settings.sendmail; });
   table.count<unsigned>({"threads"}, &Settings::threads, 1, 64, Reload::no,
                         "How many threads serve the peers. One is enough for most servers.");
+  table.add(
+      {"admin-socket"}, "an absolute path, or nothing", Reload::no,
+      "The socket by which loncctl talks to lonc. Only lonc's own user and root may use it. "
+      "Empty: logs/lonc.admin in daemon-dir.",
+      [](Settings& settings, std::string_view text) {
+        auto value = text.empty() ? std::string() : parse_path(text);
+        if (!value) return false;
+        settings.admin_socket = std::move(*value);
+        return true;
+      },
+      [](const Settings& settings) { return settings.admin_socket; });
 }
 
 void add_links(Builder& table) {

@@ -77,15 +77,6 @@ core::SpoolFile::State state_of_open_error(int error) {
   }
 }
 
-std::error_code rename_without_replacing(int from, const std::string& name, int to, const std::string& new_name) {
-  if (::renameat2(from, name.c_str(), to, new_name.c_str(), RENAME_NOREPLACE) == 0) return {};
-  if (errno != EINVAL && errno != ENOSYS) return last_error();
-  // A file system without that: only this process moves things in these directories.
-  if (::faccessat(to, new_name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-    return std::make_error_code(std::errc::file_exists);
-  return ::renameat(from, name.c_str(), to, new_name.c_str()) == 0 ? std::error_code() : last_error();
-}
-
 }  // namespace
 
 FileSpoolDisk::FileSpoolDisk(std::string directory, const std::string& permanent_log)
@@ -292,7 +283,30 @@ std::error_code FileSpoolDisk::release(const QuarantinedMessage& message) {
     return error;
   ::unlinkat(quarantine_.get(), (message.file + ".reason").c_str(), 0);
   is_quarantine_unsynced_ = true;
-  return sync_directory();
+  return {};
+}
+
+std::optional<MessageFile> FileSpoolDisk::look(const std::string& name, std::size_t bytes) {
+  return look_in(directory_.get(), name, bytes);
+}
+
+std::optional<MessageFile> FileSpoolDisk::look_quarantined(const std::string& file, std::size_t bytes) {
+  if (open_quarantine()) return std::nullopt;
+  return look_in(quarantine_.get(), file, bytes);
+}
+
+std::optional<MessageFile> FileSpoolDisk::look_in(int directory, const std::string& name, std::size_t bytes) {
+  struct stat info{};
+  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  MessageFile file;
+  file.is_file = S_ISREG(info.st_mode);
+  file.inode = info.st_ino;
+  file.size = static_cast<std::uint64_t>(info.st_size);
+  file.age = age_of(info);
+  if (!file.is_file) return file;
+  const UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  file.error = fd ? read_some(fd.get(), bytes, file.beginning) : last_error();
+  return file;
 }
 
 std::error_code FileSpoolDisk::remove_quarantined(const QuarantinedMessage& message) {
@@ -300,7 +314,7 @@ std::error_code FileSpoolDisk::remove_quarantined(const QuarantinedMessage& mess
   if (::unlinkat(quarantine_.get(), message.file.c_str(), 0) != 0) return last_error();
   ::unlinkat(quarantine_.get(), (message.file + ".reason").c_str(), 0);
   is_quarantine_unsynced_ = true;
-  return sync_directory();
+  return {};
 }
 
 }  // namespace lonc::net

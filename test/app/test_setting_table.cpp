@@ -74,6 +74,7 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"socket-group", "grp"},
                                                                    {"sendmail", ""},
                                                                    {"threads", "4"},
+                                                                   {"admin-socket", "/a"},
                                                                    {"hosts-without-ip", "resolve"},
                                                                    {"resolve-timeout", "6"},
                                                                    {"connect-wait", "7s"},
@@ -125,6 +126,7 @@ TEST_CASE("each setter changes its own field") {
   expected.socket_group = "grp";
   expected.sendmail = "";
   expected.threads = 4;
+  expected.admin_socket = "/a";
   expected.hosts_without_ip = HostsWithoutIp::resolve;
   expected.resolve_timeout = seconds{6};
   expected.connect_wait = seconds{7};

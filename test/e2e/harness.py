@@ -12,6 +12,7 @@ import unittest
 TEST_DIR = pathlib.Path(__file__).resolve().parent.parent
 BUILD_DIR = TEST_DIR.parent / "build" / "dev"
 LONC = os.environ.get("LONC_BINARY", str(BUILD_DIR / "src" / "lonc"))
+LONCCTL = os.environ.get("LONC_CTL", str(BUILD_DIR / "src" / "loncctl" / "loncctl"))
 STANDIN = os.environ.get("LONC_STANDIN", str(BUILD_DIR / "test" / "peers" / "lond-standin"))
 LOAD = os.environ.get("LONC_LOAD", str(BUILD_DIR / "test" / "clients" / "lonc-load"))
 # Bounds on time are multiplied by this: sanitizers and busy machines are slow.

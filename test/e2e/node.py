@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from e2e.harness import LONC, SLOWNESS, USER, wait_for
+from e2e.harness import LONC, LONCCTL, SLOWNESS, USER, wait_for
 
 SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:")
 
@@ -178,6 +178,14 @@ class Node:
         left = [path.name for path in self.sockets.iterdir() if path.is_socket()]
         assert not left, f"sockets left behind: {left}"
         assert not self.pid_file.exists(), "pid file left behind"
+
+    def ctl(self, *words, text="", seconds=30, **options):
+        """loncctl for this node, with the same settings; returns the finished process with its output."""
+        pairs = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
+        command = [LONCCTL, *words, "--config", str(self.config), "--perlsetvar", str(self.perl_set_var),
+                   "--user", USER, *pairs]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds * SLOWNESS,
+                              check=False, **options)
 
     # --- requests
 

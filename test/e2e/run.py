@@ -9,7 +9,7 @@ SKIPPED = 77
 
 def main(names):
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-    missing = [path for name in ("LONC_BINARY", "LONC_STANDIN", "LONC_LOAD")
+    missing = [path for name in ("LONC_BINARY", "LONC_CTL", "LONC_STANDIN", "LONC_LOAD")
                if (path := os.environ.get(name)) and not os.path.exists(path)]
     if missing:
         print("not built:", ", ".join(missing))

@@ -1,6 +1,8 @@
 // The running daemon: signals, reload, status files and the order of its stop. Peers are PeerFleet's business.
 #pragma once
 
+#include <lonc/app/admin_api.hpp>
+#include <lonc/app/admin_server.hpp>
 #include <lonc/app/host_table_file.hpp>
 #include <lonc/app/log.hpp>
 #include <lonc/app/parent_log.hpp>
@@ -52,6 +54,7 @@ class Daemon {
   int run();
 
  private:
+  void start_admin_server();
   void wait_for_signal();
   bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
@@ -91,6 +94,8 @@ class Daemon {
   net::ClientLimit client_limit_;
   net::Spooler spooler_;
   PeerFleet fleet_;
+  AdminApi admin_api_;
+  AdminServer admin_server_;
 
   std::optional<core::TimePoint> swept_at_;
   bool is_refresh_due_ = false;

@@ -30,6 +30,7 @@ struct Settings {
   std::string socket_group;  // empty: the process's own
   std::string sendmail = "/usr/sbin/sendmail";
   unsigned threads = 1;
+  std::string admin_socket;  // empty: lonc.admin beside the pid file
 
   // Peers.
   HostsWithoutIp hosts_without_ip = HostsWithoutIp::skip;

@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,6 +24,16 @@ struct QuarantinedMessage {
   std::string name;  // that it had before
   std::string reason;  // empty if it has got lost
   core::Duration age{};
+};
+
+// What an administrator is shown of a file is made from this.
+struct MessageFile {
+  bool is_file = false;  // a regular one
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;  // bytes
+  core::Duration age{};  // since its last change
+  std::string beginning;  // empty if it can not be read
+  std::error_code error;  // why it can not
 };
 
 class FileSpoolDisk : public core::SpoolDisk {
@@ -53,12 +66,17 @@ class FileSpoolDisk : public core::SpoolDisk {
 
   // --- the quarantine, for administrators
   std::error_code list_quarantine(const std::function<void(const QuarantinedMessage&)>& use);
-  // Puts it back under the name that it had; errc::file_exists if there is one of that name.
+  // Puts it back under the name that it had; errc::file_exists if there is one of that name. As with the next, durable
+  // after sync_directory().
   std::error_code release(const QuarantinedMessage& message);
   std::error_code remove_quarantined(const QuarantinedMessage& message);
+  // Reads at most `bytes`. Nothing if there is no such name.
+  std::optional<MessageFile> look(const std::string& name, std::size_t bytes);
+  std::optional<MessageFile> look_quarantined(const std::string& file, std::size_t bytes);
 
  private:
   core::Duration age_of(const struct stat& info);
+  std::optional<MessageFile> look_in(int directory, const std::string& name, std::size_t bytes);
   std::error_code open_quarantine();
   void write_reason(const std::string& file, const std::string& name, std::string_view reason);
   QuarantinedMessage quarantined(const std::string& file);

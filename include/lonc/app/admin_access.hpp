@@ -1,0 +1,22 @@
+// Where the admin socket is, and who may use it.
+#pragma once
+
+#include <lonc/app/settings.hpp>
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+namespace lonc::app {
+
+// The setting admin-socket, or its default.
+std::string admin_socket_path(const Settings& settings);
+
+// The user at the other end of a connected UNIX socket, as the system knows it. Nothing if it does not.
+std::optional<uid_t> user_of_peer(int fd);
+
+// `own`: the daemon's.
+constexpr bool may_administer(uid_t user, uid_t own) { return user == own || user == 0; }
+
+}  // namespace lonc::app

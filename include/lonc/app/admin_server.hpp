@@ -1,0 +1,66 @@
+// HTTP on the admin socket: who may speak there, how much, how many and for how long. What is asked and answered is
+// AdminApi's business. Nothing that happens there can hold up or use up what the relay needs.
+#pragma once
+
+#include <lonc/net/executor.hpp>
+#include <lonc/net/log_sink.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace lonc::app {
+
+struct AdminRequest {
+  std::string method;  // "GET", "POST", ...
+  std::string target;
+  std::string body;
+};
+
+struct AdminReply {
+  unsigned status = 200;  // of HTTP
+  std::string body;       // JSON
+};
+
+// {"error": TEXT}
+AdminReply admin_error(unsigned status, std::string_view text);
+
+struct AdminOptions {
+  std::string path;  // of the socket, which is made with mode 0600
+  std::size_t most_connections = 16;
+  std::size_t header_limit = 8 * 1024;
+  std::size_t body_limit = 512 * 1024;
+  std::chrono::milliseconds read_timeout = std::chrono::seconds{10};   // for the whole request
+  std::chrono::milliseconds work_timeout = std::chrono::seconds{60};   // a disk may hang
+  std::chrono::milliseconds write_timeout = std::chrono::seconds{10};  // for the whole answer
+};
+
+class AdminServer {
+ public:
+  // Called on the server's strand. `done` may be called from any thread, once; if it is dropped or comes late, the
+  // answer is that the time is over.
+  using Handler = std::function<void(AdminRequest request, std::function<void(AdminReply)> done)>;
+
+  // `log` must outlive the io_context's handlers.
+  AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // Throws std::system_error if the socket can not be made.
+  void start();
+
+  // Removes the socket if it is still this one's, and closes what is connected; then calls `done`, on the server's
+  // strand. Also if it never started.
+  void stop(std::function<void()> done);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace lonc::app

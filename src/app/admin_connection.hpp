@@ -1,0 +1,50 @@
+// One connection to the admin socket: one request, one answer, and a deadline for each step.
+#pragma once
+
+#include <lonc/app/admin_server.hpp>
+#include <lonc/net/unique_fd.hpp>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace lonc::app {
+
+class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
+ public:
+  // All on `strand`. `owner` keeps `options` and `handler` alive.
+  AdminConnection(const net::Strand& strand, net::UniqueFd fd, const AdminOptions& options,
+                  const AdminServer::Handler& handler, std::shared_ptr<const void> owner);
+  ~AdminConnection() = default;
+  AdminConnection(const AdminConnection&) = delete;
+  AdminConnection& operator=(const AdminConnection&) = delete;
+
+  void start();
+  void close();
+
+ private:
+  using Body = boost::beast::http::string_body;
+
+  void request_read(boost::beast::error_code error);
+  void work();
+  void answer(AdminReply reply);
+
+  net::Strand strand_;
+  boost::beast::basic_stream<boost::asio::local::stream_protocol, net::Strand> stream_;
+  net::Timer work_timer_;
+  const AdminOptions& options_;
+  const AdminServer::Handler& handler_;
+  const std::shared_ptr<const void> owner_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<boost::beast::http::request_parser<Body>> parser_;
+  std::optional<boost::beast::http::response<Body>> response_;
+  bool is_answered_ = false;
+};
+
+}  // namespace lonc::app

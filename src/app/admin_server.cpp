@@ -1,0 +1,158 @@
+#include <lonc/app/admin_server.hpp>
+
+#include "admin_connection.hpp"
+
+#include <lonc/app/admin_access.hpp>
+#include <lonc/net/socket_file.hpp>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace lonc::app {
+
+namespace {
+
+constexpr int accept_batch = 16;                     // then others on the loop have their turn
+constexpr std::chrono::milliseconds pause_time{100};  // while there is no descriptor
+constexpr std::chrono::minutes report_interval{10};
+
+// It is not waited for whether it is read.
+void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, std::string_view text) {
+  const AdminReply reply = admin_error(status, text);
+  const std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) +
+                             "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
+                             std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+  [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+AdminReply admin_error(unsigned status, std::string_view text) {
+  const nlohmann::json body{{"error", text}};
+  return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
+}
+
+class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
+ public:
+  Impl(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
+      : options_(std::move(options)),
+        log_(log),
+        handler_(std::move(handler)),
+        strand_(boost::asio::make_strand(io)),
+        pause_(strand_) {}
+
+  void start() {
+    socket_.emplace(options_.path, 0600, std::string());
+    boost::asio::dispatch(strand_, [self = shared_from_this()] {
+      if (!self->socket_) return;
+      self->watched_.emplace(self->strand_, self->socket_->fd());
+      self->wait();
+    });
+  }
+
+  void stop(std::function<void()> done) {
+    boost::asio::dispatch(strand_, [self = shared_from_this(), done = std::move(done)] {
+      self->close();
+      done();
+    });
+  }
+
+ private:
+  void wait() {
+    watched_->async_wait(boost::asio::posix::descriptor_base::wait_read,
+                         [self = shared_from_this()](const boost::system::error_code& error) {
+                           if (!error && self->socket_) self->accept_some();
+                         });
+  }
+
+  void accept_some() {
+    std::error_code error;
+    for (int i = 0; i != accept_batch; ++i) {
+      if (net::UniqueFd fd = socket_->accept(error)) {
+        connected(std::move(fd));
+        continue;
+      }
+      const bool is_passing = error.value() == EAGAIN || error.value() == ECONNABORTED || error.value() == EINTR;
+      return is_passing ? wait() : pause();
+    }
+    wait();
+  }
+
+  // The system says at once again that there is no descriptor.
+  void pause() {
+    pause_.expires_after(pause_time);
+    pause_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error && self->socket_) self->wait();
+    });
+  }
+
+  void connected(net::UniqueFd fd) {
+    const auto user = user_of_peer(fd.get());
+    if (!user || !may_administer(*user, ::geteuid())) {
+      report("The user with the number " + (user ? std::to_string(*user) : "?") +
+             " was refused at the admin socket: only lonc's own user and root may use it");
+      return refuse(fd, 403, "Forbidden", "only lonc's own user and root may use this socket");
+    }
+    std::erase_if(connections_, [](const auto& connection) { return connection.expired(); });
+    if (connections_.size() >= options_.most_connections)
+      return refuse(fd, 503, "Service Unavailable", "there are too many connections to the admin socket: try again");
+    try {
+      const auto connection =
+          std::make_shared<AdminConnection>(strand_, std::move(fd), options_, handler_, shared_from_this());
+      connections_.push_back(connection);
+      connection->start();
+    } catch (const std::exception& error) {
+      // Of no consequence for the relay.
+      report(std::string("A connection to the admin socket failed: ") + error.what());
+    }
+  }
+
+  void close() {
+    if (!socket_) return;
+    socket_->remove();
+    if (watched_) watched_->release();
+    watched_.reset();
+    socket_.reset();
+    pause_.cancel();
+    for (const auto& weak : std::exchange(connections_, {})) {
+      if (const auto connection = weak.lock()) connection->close();
+    }
+  }
+
+  void report(const std::string& text) {
+    const auto now = std::chrono::steady_clock::now();
+    if (reported_ && now - *reported_ < report_interval) return;
+    reported_ = now;
+    log_.write(core::Severity::warning,
+               {.server = "PARENT", .status = "Admin socket", .status_since = std::chrono::system_clock::now()}, text);
+  }
+
+  const AdminOptions options_;
+  net::LogSink& log_;
+  const Handler handler_;
+  net::Strand strand_;
+  net::Timer pause_;
+  std::optional<net::SocketFile> socket_;
+  std::optional<boost::asio::posix::basic_stream_descriptor<net::Strand>> watched_;
+  std::vector<std::weak_ptr<AdminConnection>> connections_;
+  std::optional<std::chrono::steady_clock::time_point> reported_;
+};
+
+AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
+    : impl_(std::make_shared<Impl>(io, std::move(options), log, std::move(handler))) {}
+
+AdminServer::~AdminServer() = default;
+
+void AdminServer::start() { impl_->start(); }
+void AdminServer::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+}  // namespace lonc::app
