@@ -328,6 +328,8 @@ void PeerEngine::leave(TimePoint now, Connection& connection) {
 
 void PeerEngine::finish_drain() {
   if (state_ != PeerState::draining || drain_until_ == never || !connections_.empty()) return;
+  // What the spool still does for this peer it does first; after that nothing is in flight.
+  if (delayed_->is_busy) effects_.return_delayed(std::exchange(delayed_->was_sent, false));
   state_ = PeerState::stopped;
   drain_until_ = never;
   effects_.status_changed();

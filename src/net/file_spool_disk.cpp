@@ -183,9 +183,7 @@ std::error_code FileSpoolDisk::read_journal(std::string& text) {
 }
 
 std::error_code FileSpoolDisk::append_journal(std::string_view text) {
-  if (!journal_)
-    journal_.reset(
-        ::openat(directory_.get(), journal_name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!journal_) journal_.reset(::openat(directory_.get(), journal_name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   return journal_ ? write_all(journal_.get(), text) : last_error();
 }
 

@@ -1,4 +1,5 @@
-// The inside of Spooler. What runs on the spool's thread and what on its strand is kept apart by sections.
+// The inside of Spooler: spooler_impl.cpp may run on any thread, spooler_thread.cpp on the spool's, spooler_events.cpp on
+// the strand.
 #pragma once
 
 #include <lonc/net/spooler.hpp>
@@ -57,14 +58,16 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   using Subscriptions = std::vector<std::shared_ptr<Subscription>>;
 
   // --- any thread
-  template <typename Work>
-  void on_thread(Work work);
+  void on_thread(std::function<void()> work);
   Subscriptions subscriptions_of(const std::vector<std::string>& hosts) const;
 
   // --- the spool's thread
+  static constexpr std::chrono::seconds held_up_pause{5};
+  static core::DelayedBatch held_up(std::size_t waiting);
   void maintain();
   bool open();
   void watch();
+  void tell_unwatched();
   void appeared(const std::vector<std::string>& names);
   void run_fetches();
   void hand_out(const Subscriptions& subscriptions);
@@ -78,6 +81,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void log(core::Severity severity, std::string_view host_id, std::string_view message);
 
   // --- the strand
+  void watch_parent();
   void read_events();
   void take_events();
   void arm(core::Duration time);
@@ -89,6 +93,8 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   Timer timer_;
   boost::asio::posix::basic_stream_descriptor<Strand> events_;  // inotify
   core::TimePoint armed_until_ = core::never;
+  int parent_watch_ = -1;  // inotify's number of the directory that holds the directory
+  std::string name_in_parent_;
   bool is_closed_ = false;  // of the strand: no timer and no event any more
 
   mutable std::mutex mutex_;
@@ -104,7 +110,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   core::SpoolOptions spool_options_;
   std::vector<std::string> hosts_;
   std::set<std::string> told_;  // hosts that were told of messages
-  int watched_ = -1;            // inotify's number of the directory
+  int watched_ = -1;  // inotify's number of the directory
   std::map<std::string, std::shared_ptr<Subscription>, std::less<>> owners_;  // who was handed out something
   std::string open_trouble_;  // why the directory is not open
   core::TimePoint scan_due_{};

@@ -2,6 +2,9 @@
 # Talks to lonc as lonnet.pm does: a new connection for each request, ten seconds to connect, one line each way, and
 # SIGUSR1 to the daemon when a peer is lost.
 #   lonnet_client.pl [--pid-file FILE] SOCKETDIR HOST CMD...        prints the answer to each command
+#   lonnet_client.pl --critical --perm-log FILE [--pid-file FILE] SOCKETDIR HOST CMD...
+#       prints what a critical command comes to: the answer, con_delayed or con_failed; with --workers N as many
+#       processes at once, each with all commands, `%` in them replaced by its number
 #   lonnet_client.pl --load --workers N --requests M [--encrypt] SOCKETDIR HOST...
 use strict;
 use warnings;
@@ -10,8 +13,8 @@ use Getopt::Long;
 use IO::Socket::UNIX;
 use Time::HiRes qw(time sleep);
 
-my %option = ('workers' => 4, 'requests' => 100, 'pid-file' => '');
-GetOptions(\%option, qw(load encrypt workers=i requests=i pid-file=s))
+my %option = ('requests' => 100, 'pid-file' => '', 'perm-log' => '');
+GetOptions(\%option, qw(load critical encrypt workers=i requests=i pid-file=s perm-log=s))
     or die "lonnet_client.pl: bad arguments\n";
 my ($socket_dir, $first_host, @rest) = @ARGV;
 die "lonnet_client.pl: SOCKETDIR HOST ... expected\n" unless defined $first_host;
@@ -46,6 +49,69 @@ sub reply {
     return subreply($command, $host);
 }
 
+# `epoch:KIND:HOST:COMMAND:localtime`, appended to the log that many programs share.
+sub log_permanently {
+    my ($message) = @_;
+    my $now = int time;
+    open(my $log, '>>', $option{'perm-log'}) or return;
+    print {$log} "$now:$message:" . localtime($now) . "\n";
+    close $log;
+}
+
+# The file of a command that is to be delivered later: written in place, and neither renamed nor synced.
+my $dump_count = 0;
+
+sub delay {
+    my ($command, $host) = @_;
+    $dump_count++;
+    my $word = substr $command, 0, 16;
+    $word =~ s/\W//g;
+    my $path = "$socket_dir/delayed/" . int(time) . ".$dump_count.$$.$word.$host";
+    if (open(my $file, '>', $path)) {
+        print {$file} "$command\n";
+        close $file;
+    }
+    return $path;
+}
+
+# A command that must arrive, now or later. What was delayed is believed only when it can be read back.
+sub critical {
+    my ($command, $host) = @_;
+    my $answer = reply($command, $host);
+    return $answer if $answer ne 'con_lost';
+    reconlonc();
+    $answer = reply($command, $host);
+    return $answer if $answer ne 'con_lost';
+
+    my $path = delay($command, $host);
+    sleep 2;
+    my $found = '';
+    if (open(my $file, '<', $path)) {
+        $found = <$file> // '';
+        chomp $found;
+    }
+    my $is_there = $found eq $command;
+    log_permanently(($is_there ? 'D' : 'F') . ":$host:$command");
+    return $is_there ? 'con_delayed' : 'con_failed';
+}
+
+# Each worker asks all commands; their outcomes are printed as they come.
+sub criticals {
+    my ($host, @commands) = @_;
+    my @pids;
+    for my $worker (1 .. $option{'workers'} // 1) {
+        my $pid = fork // die "lonnet_client.pl: cannot fork: $!\n";
+        push @pids, $pid and next if $pid;
+        for my $command (@commands) {
+            my $own = $command =~ s/%/$worker/gr;
+            print critical($own, $host), "\n";
+        }
+        exit 0;
+    }
+    waitpid $_, 0 for @pids;
+    return 0;
+}
+
 # Asks its requests one after the other, each with a token of its own; returns [outcome, seconds] for each.
 sub work {
     my ($worker, @hosts) = @_;
@@ -71,7 +137,7 @@ sub load {
     my (@hosts) = @_;
     my %count = ('ok' => 0, 'lost' => 0, 'wrong' => 0);
     my @seconds;
-    my @workers = map { start_worker($_, @hosts) } 1 .. $option{'workers'};
+    my @workers = map { start_worker($_, @hosts) } 1 .. $option{'workers'} // 4;
     for my $results (@workers) {
         while (<$results>) {
             my ($outcome, $seconds) = split;
@@ -88,5 +154,6 @@ sub load {
 }
 
 $| = 1;
-exit load($first_host, @rest) if $option{'load'};
+exit load($first_host, @rest)      if $option{'load'};
+exit criticals($first_host, @rest) if $option{'critical'};
 print reply($_, $first_host), "\n" for @rest;

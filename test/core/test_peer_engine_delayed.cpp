@@ -277,6 +277,18 @@ TEST_CASE("delayed: a drain lets the one in flight end, and gives back the rest"
   CHECK(peer.take() == "return");
 }
 
+TEST_CASE("delayed: a drain that ends before the disk has answered gives back what was not sent") {
+  Spooled peer;
+  peer.engine.delayed_waiting(peer.now, 2);
+  peer.hand_out({"put:a", "put:b"}, 2);
+  peer.take();
+  peer.engine.drain(peer.now, peer.now + 10s);
+  peer.line(1, "ok");
+  peer.take();
+  peer.closed(1);
+  CHECK(peer.take() == "close 1; return; drained");
+}
+
 TEST_CASE("delayed: a drain that runs out of time says that the one in flight may have arrived") {
   Spooled peer;
   peer.engine.delayed_waiting(peer.now, 1);

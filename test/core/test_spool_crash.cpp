@@ -236,7 +236,7 @@ std::vector<std::pair<End, End>> pairs_of_ends() {
 
 }  // namespace
 
-TEST_CASE("a replay cut before each of its operations loses nothing and names what is doubled") {
+TEST_CASE("a replay cut before each of its operations loses nothing and names what is doubled", "[crash]") {
   const std::size_t batch = GENERATE(as<std::size_t>{}, 1, 32);
   const std::size_t count = 70;
   const std::size_t operations = operations_of(count, batch);
@@ -256,7 +256,7 @@ TEST_CASE("a replay cut before each of its operations loses nothing and names wh
   }
 }
 
-TEST_CASE("a replay cut twice loses nothing and names what is doubled") {
+TEST_CASE("a replay cut twice loses nothing and names what is doubled", "[crash]") {
   const std::size_t batch = GENERATE(as<std::size_t>{}, 1, 3);
   const std::size_t count = 9;
   const std::size_t longest_recovery = 20;
@@ -282,7 +282,7 @@ TEST_CASE("a replay cut twice loses nothing and names what is doubled") {
   }
 }
 
-TEST_CASE("a replay goes on after each of its operations has failed for a while") {
+TEST_CASE("a replay goes on after each of its operations has failed for a while", "[crash]") {
   const std::size_t batch = GENERATE(as<std::size_t>{}, 1, 32);
   const std::size_t count = 40;
   const std::size_t operations = operations_of(count, batch);
@@ -298,7 +298,7 @@ TEST_CASE("a replay goes on after each of its operations has failed for a while"
   }
 }
 
-TEST_CASE("a replay survives that an operation fails and the process or the power ends later") {
+TEST_CASE("a replay survives that an operation fails and the process or the power ends later", "[crash]") {
   const std::size_t batch = GENERATE(as<std::size_t>{}, 1, 3);
   const std::size_t count = 9;
   const std::size_t operations = operations_of(count, batch);
@@ -323,7 +323,7 @@ TEST_CASE("a replay survives that an operation fails and the process or the powe
   }
 }
 
-TEST_CASE("a replay survives that it is cut and an operation of the next process fails") {
+TEST_CASE("a replay survives that it is cut and an operation of the next process fails", "[crash]") {
   const std::size_t batch = GENERATE(as<std::size_t>{}, 1, 3);
   const std::size_t count = 9;
   const std::size_t operations = operations_of(count, batch);

@@ -44,12 +44,15 @@ class Peer:
 class Standin(Peer):
     """lond-standin: `hosts` answer, `black_holes` leave SYNs unanswered; {id: fault} as in fault.hpp."""
 
-    def __init__(self, network, hosts, black_holes=(), faults=None, client="data1", callback=None, prefix=()):
+    def __init__(self, network, hosts, black_holes=(), faults=None, client="data1", callback=None, journal=None,
+                 prefix=()):
         words = [*prefix, STANDIN, "--client", client]
         words += [word for host in hosts for word in ("--listen", f"{host}={network.place(host)}")]
         words += [word for host in black_holes for word in ("--black-hole", f"{host}={network.place(host)}")]
         words += [word for host, fault in (faults or {}).items() for word in ("--fault", f"{host}={fault}")]
         words += ["--callback", str(callback)] if callback else []
+        words += ["--journal", str(journal)] if journal else []
+        self.journal = journal
         super().__init__(words)
 
     def control(self, command):
@@ -76,6 +79,16 @@ class Standin(Peer):
         """connections (open now), requests, accepted, pongs"""
         words = self.tell(f"stats {host}").split()[2:]
         return dict(zip(words[::2], map(int, words[1::2])))
+
+
+    def journalled(self, host=None):
+        """What arrived, in its order: (host, "plain" or "encrypted", request); of one host or of all."""
+        text = self.journal.read_text()
+        whole = text[:text.rfind("\n") + 1].split("\n")[:-1]
+        return [entry for entry in (tuple(line.split(" ", 2)) for line in whole) if host in (None, entry[0])]
+
+    def arrived(self, host):
+        return [request for _, _, request in self.journalled(host)]
 
 
 class PerlLond(Peer):
@@ -123,6 +136,29 @@ def tally(line):
 def load(node, hosts, **options):
     with Load(node, hosts, **options) as running:
         return running.finish()
+
+
+class Critical:
+    """lonnet's `critical` at work: for each command, in each of `workers` processes, one outcome."""
+
+    def __init__(self, node, host, *commands, workers=1):
+        self.process = subprocess.Popen(
+            [str(LONNET_CLIENT), "--critical", "--workers", str(workers), "--pid-file", str(node.pid_file),
+             "--perm-log", str(node.logs / "lonnet.perm.log"), str(node.sockets), host, *commands],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def finish(self, seconds=60):
+        out, errors = self.process.communicate(timeout=seconds * SLOWNESS)
+        assert not errors and self.process.returncode == 0, errors
+        return out.splitlines()
 
 
 def lonnet(*arguments, seconds=60):

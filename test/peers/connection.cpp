@@ -118,6 +118,7 @@ Connection::Task<> Connection::execute(std::string_view line, bool encrypted) {
     const Command command{line.substr(0, colon),
                           colon == std::string_view::npos ? std::string_view{} : line.substr(colon + 1), encrypted};
     ++host_.counters().requests;
+    if (const auto& journal = host_.environment().journal) journal->note(host_.id(), encrypted, line);
     if (execute_plain(command)) co_return;
     if (co_await execute_timed(command)) co_return;
     if (co_await execute_broken(command)) co_return;
@@ -136,6 +137,9 @@ bool Connection::execute_plain(const Command& command) {
     answer(command, std::to_string(host_.counters().requests - 1));
   } else if (command.word == "big") {
     answer(command, repeated_alphabet(to_number(command.rest)));
+  } else if (command.word == "lostfirst") {
+    const auto [number, text] = split_number(command.rest);
+    answer(command, host_.is_among_first(number, command.rest) ? "con_lost" : text);
   } else if (command.word == "twice") {
     answer(command, command.rest);
     answer(command, command.rest);
@@ -174,6 +178,12 @@ Connection::Task<bool> Connection::execute_broken(const Command& command) {
   } else if (command.word == "cutafter") {
     const auto [number, text] = split_number(command.rest);
     out_ += on_the_wire(command, text).substr(0, number);
+  } else if (command.word == "cutfirst") {
+    const auto [number, text] = split_number(command.rest);
+    if (!host_.is_among_first(number, command.rest)) {
+      answer(command, text);
+      co_return true;
+    }
   } else if (command.word != "cut") {
     co_return false;
   }

@@ -56,6 +56,10 @@ void Host::down() {
   drop();
 }
 
+bool Host::is_among_first(std::size_t number, std::string_view request) {
+  return ++asked_[std::string(request)] <= number;
+}
+
 asio::awaitable<void> Host::accept() {
   while (true) {
     auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));

@@ -4,14 +4,18 @@
 
 #include "peers/black_hole.hpp"
 #include "peers/fault.hpp"
+#include "peers/journal.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace lonc::standin {
@@ -22,6 +26,7 @@ class Connection;
 struct Environment {
   std::string client_id = "data1";  // the host id of the lonc that connects
   std::string callback_dir;         // where our own lonc has its sockets; empty: pong is answered without asking
+  std::shared_ptr<Journal> journal;     // may be null
 };
 
 class Host {
@@ -45,6 +50,9 @@ class Host {
   // Closes both: further connections are refused.
   void down();
 
+  // Counts how often this was asked: true for the first `number` times.
+  bool is_among_first(std::size_t number, std::string_view request);
+
   void set_fault(Fault fault) { fault_ = fault; }
 
   const std::string& id() const { return id_; }
@@ -67,6 +75,7 @@ class Host {
   std::unique_ptr<BlackHole> black_hole_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   Counters counters_;
+  std::unordered_map<std::string, std::size_t> asked_;
   Fault fault_ = Fault::none;
 };
 

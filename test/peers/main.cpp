@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ namespace options = boost::program_options;
 using lonc::standin::BlackHole;
 using lonc::standin::Environment;
 using lonc::standin::Host;
+using lonc::standin::Journal;
 using lonc::standin::Standin;
 
 namespace {
@@ -42,6 +44,7 @@ options::options_description all_options() {
   add("fault", options::value<Words>()->default_value({}, ""), "ID=NAME: what goes wrong in the handshake");
   add("client", options::value<std::string>()->default_value("data1"), "host id of the lonc that connects");
   add("callback", options::value<std::string>()->default_value(""), "socket directory of our own lonc, for pong");
+  add("journal", options::value<std::string>(), "a file that gets every request: HOSTID plain|encrypted REQUEST");
   return description;
 }
 
@@ -95,7 +98,9 @@ void allow_many_descriptors() {
 
 void run(const options::variables_map& given) {
   asio::io_context io(1);
-  Standin standin(io, Environment{given["client"].as<std::string>(), given["callback"].as<std::string>()});
+  Environment environment{given["client"].as<std::string>(), given["callback"].as<std::string>(), nullptr};
+  if (given.count("journal") != 0) environment.journal = std::make_shared<Journal>(given["journal"].as<std::string>());
+  Standin standin(io, std::move(environment));
   add_hosts(standin, given);
   for (const auto& host : standin.hosts()) {
     std::cout << host->id() << ' ' << host->endpoint().address().to_string() << ' ' << host->endpoint().port() << '\n';

@@ -1,0 +1,136 @@
+"""kill -9 in the middle of a replay, again and again: nothing is lost, and what may have been doubled is named."""
+import collections
+import os
+import random
+import re
+import time
+
+from e2e.harness import SLOWNESS, E2eTest, wait_for
+from e2e.peers import load
+from e2e.spool import Spool
+
+KILLS = 200
+HOSTS = ["msul1", "msul2"]
+BACKLOG = 5000  # messages for each host that wait at a time: more than a daemon sends before it is killed
+NAMED = re.compile(r"Delayed message (\S+) may have two S: lines")
+
+
+class DelayedCrashTest(E2eTest):
+    def setUp(self):
+        super().setUp()
+        self.seed = int(os.environ.get("LONC_SEED", time.time_ns() % 1_000_000))
+        print(f"seed: LONC_SEED={self.seed}", flush=True)
+        self.random = random.Random(self.seed)
+        self.peer = self.standin(HOSTS, journal=self.directory / "journal")
+        self.left = {host: [] for host in HOSTS}  # commands, in the order in which they are to arrive
+        self.names = {}  # of the files, by command
+
+    def leave(self, host, number):
+        for _ in range(number):
+            at = len(self.left[host])
+            # Names order them as numbers do, and not as text does.
+            name = f"{1000000000 + at // 100}.{at % 100}.4711.echo.{host}"
+            command = f"echo:{host}-{at}"
+            self.spool.leave(name, command + "\n")
+            self.left[host].append(command)
+            self.names[command] = name
+
+    def arrived(self, host):
+        return [request for request in self.peer.arrived(host) if request.startswith("echo:msul")]
+
+    def top_up(self):
+        waiting = collections.Counter(name.rsplit(".", 1)[1] for name in self.spool.waiting())
+        for host in HOSTS:
+            self.leave(host, max(0, BACKLOG - waiting[host]))
+
+    def run_and_kill(self):
+        """Lets the daemon replay for a random time after its first message of this life."""
+        before = self.peer.journal.stat().st_size
+        self.lonc.launch()
+        wait_for(lambda: self.peer.journal.stat().st_size > before, "the replay has begun", 20)
+        time.sleep(self.random.uniform(0.001, 0.060) * SLOWNESS)
+        self.lonc.process.kill()
+        self.lonc.process.wait()
+
+    def drain(self):
+        """The last life: it sends what is left."""
+        self.lonc.start()
+        wait_for(lambda: not self.spool.waiting(), "all are sent", 120)
+        self.lonc.stop()
+
+    def check_order(self, host, arrivals):
+        """First arrivals are all that was left, in its order."""
+        first = list(dict.fromkeys(arrivals))
+        self.assertEqual(len(first), len(self.left[host]), f"{host}: lost {set(self.left[host]) - set(first)}")
+        self.assertTrue(first == self.left[host], f"{host}: out of order")
+
+    def check_doubled(self, host, arrivals, named):
+        """At most one for each life that was cut short; each has its warning and came again before those behind it."""
+        doubled = {command: count for command, count in collections.Counter(arrivals).items() if count > 1}
+        extra = sum(doubled.values()) - len(doubled)
+        self.assertLessEqual(extra, self.kills, f"{host}: {doubled}")
+        unnamed = [self.names[command] for command in doubled if self.names[command] not in named]
+        self.assertFalse(unnamed, f"{host}: doubled and not named")
+        last = -1
+        for command in arrivals:
+            at = int(command.rsplit("-", 1)[1])
+            self.assertIn(at, (last, last + 1), f"{host}: {command} after {last}")
+            last = at
+        return extra
+
+    def check_permanent_log(self, host, named):
+        sent = collections.Counter(self.spool.permanent("S", host))
+        self.assertEqual(set(sent), set(self.left[host]), f"{host}: S: lines")
+        unnamed = [command for command, count in sent.items() if count > 1 and self.names[command] not in named]
+        self.assertFalse(unnamed, f"{host}: several S: lines and not named")
+        self.assertLessEqual(sum(sent.values()) - len(sent), self.kills, host)
+
+    def check_all(self):
+        named = NAMED.findall(self.lonc.log())
+        # At most one of each host for each life.
+        self.assertLessEqual(len(named), self.kills * len(HOSTS))
+        doubled = {}
+        for host in HOSTS:
+            arrivals = self.arrived(host)
+            self.check_order(host, arrivals)
+            doubled[host] = self.check_doubled(host, arrivals, set(named))
+            self.check_permanent_log(host, set(named))
+        self.assertEqual(self.spool.quarantined(), {})
+        print(f"{self.kills} kills, {sum(map(len, self.left.values()))} messages, doubled {doubled}, named {len(named)}")
+
+    def crash(self, kills, **settings):
+        self.kills = kills
+        self.lonc = self.node(HOSTS, start=False, settings={name.replace("_", "-"): value
+                                                            for name, value in settings.items()})
+        self.spool = Spool(self.lonc)
+        for number in range(kills):
+            if number % 10 == 0:
+                self.top_up()
+            self.run_and_kill()
+        self.drain()
+        self.check_all()
+
+    def test_batch_of_32(self):
+        self.crash(KILLS - KILLS // 4)
+
+    def test_batch_of_1(self):
+        self.crash(KILLS // 4, delayed_sync_batch="1")
+
+    def test_killed_while_it_puts_things_in_order(self):
+        """Lives too short to send anything, and with live requests going on."""
+        self.kills = 40
+        self.lonc = self.node(HOSTS, start=False)
+        self.spool = Spool(self.lonc)
+        self.top_up()
+        for _ in range(self.kills):
+            self.lonc.launch()
+            time.sleep(self.random.uniform(0.0, 0.1) * SLOWNESS)
+            self.lonc.process.kill()
+            self.lonc.process.wait()
+        self.lonc.start()
+        for host in HOSTS:
+            self.lonc.wait_up(host)
+        self.assert_all_right(load(self.lonc, HOSTS, clients=4, requests=400))
+        self.lonc.stop()
+        self.drain()
+        self.check_all()
