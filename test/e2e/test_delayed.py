@@ -490,6 +490,25 @@ class DirectoryTest(DelayedTest):
         self.spool.message("msul1", "echo:at last")
         self.wait_arrived(["echo:x", "echo:at last"], seconds=15)
 
+    def test_answer_comes_when_the_directory_is_gone(self):
+        """It was delivered, so it has its S: line."""
+        self.prepare_up()
+        self.spool.message("msul1", "delay:2000:x")
+        self.wait_arrived(["delay:2000:x"])
+        self.spool.directory.rename(self.spool.directory.with_name("old"))
+
+        def is_in_the_way():
+            try:
+                self.spool.directory.open("x").close()
+            except FileExistsError:  # lonc has made it again
+                shutil.rmtree(self.spool.directory)
+                return False
+            return True
+
+        wait_for(is_in_the_way, "something else is in its place")
+        wait_for(lambda: "Delayed messages are not sent" in self.lonc.log(), "lonc has noticed", 1.5)
+        wait_for(lambda: self.spool.permanent() == ["delay:2000:x"], "the S: line")
+
     def test_inotify_overflow(self):
         """Events that the kernel dropped are made up for by looking; delayed-rescan is an hour away."""
         with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
