@@ -142,8 +142,8 @@ class ContentTest(DelayedTest):
         text = self.spool.permanent_log.read_text()
         self.assertTrue(text.startswith(others), text)
         lines = text[len(others):].splitlines()
-        self.assertEqual([line.split(":", 1)[1] for line in lines],
-                         [f"S:msul1:{command}:{line[-24:]}" for command, line in zip(with_unknown, lines)])
+        self.assertEqual([line.split(":", 1)[1][:-25] for line in lines],
+                         [f"S:msul1:{command}" for command in with_unknown])
         for line in lines:
             self.assertRegex(line, PERMANENT_LINE)
             stamp = int(line.split(":")[0])
@@ -243,9 +243,11 @@ class ContentTest(DelayedTest):
 
 
 class HalfWrittenTest(DelayedTest):
+    """The directory is read anew every second: a file that is being written is seen before its writer closes it."""
+
     def test_written_in_two_steps(self):
-        """Without delayed-min-age it would be sent at once if it were taken for whole."""
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        """Without delayed-min-age, so it would be sent when it is seen."""
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         self.spool.message("msul1", "echo:marker")
         self.wait_arrived(["echo:marker"])
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
@@ -263,7 +265,7 @@ class HalfWrittenTest(DelayedTest):
 
     def test_empty_first(self):
         """open() and write() of a writer, seconds apart: an empty file is not set aside at once."""
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
         with path.open("w") as file:
             self.assert_stays(2, lambda: path.exists() and not self.spool.quarantined(), "an empty file was set aside")
@@ -272,7 +274,7 @@ class HalfWrittenTest(DelayedTest):
         self.assertEqual(self.spool.quarantined(), {})
 
     def test_unterminated_line_is_sent_when_settled(self):
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
         path.write_text("echo:no line end")
         changed = path.stat().st_mtime
