@@ -35,7 +35,7 @@ CheckedContent check_delayed_content(std::string_view content, std::string_view 
 DelayedVerdict judge_delayed_reply(std::string_view reply) {
   const std::string_view word = reply.substr(0, reply.find_first_of(": "));
   // A healthy lond never says con_lost: something behind it has lost somebody else.
-  if (word.empty() || word == "con_lost") return DelayedVerdict::retry;
+  if (reply.empty() || word == "con_lost") return DelayedVerdict::retry;
   constexpr std::array<std::string_view, 4> refusals{"refused", "rejected", "unknown_cmd", "error"};
   return std::ranges::find(refusals, word) != refusals.end() ? DelayedVerdict::set_aside : DelayedVerdict::delivered;
 }

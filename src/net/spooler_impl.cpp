@@ -146,7 +146,13 @@ void Spooler::Impl::fetch(const std::shared_ptr<Subscription>& subscription) {
 
 void Spooler::Impl::answered(const std::shared_ptr<Subscription>& subscription, std::string record, bool is_last) {
   on_thread([this, subscription, record = std::move(record), is_last] {
-    if (!spool_) return subscription->tell_batch(held_up(0));
+    if (!spool_) {
+      // Its directory is gone; that it was delivered is still true.
+      if (const auto error = disk_.append_log(record))
+        log(core::Severity::warning, subscription->host_id,
+            "A delayed message was delivered, but its S: line can not be written: " + error.message());
+      return subscription->tell_batch(held_up(0));
+    }
     recorded(subscription, spool_->answered(subscription->host_id, record), is_last);
   });
 }

@@ -142,8 +142,8 @@ class ContentTest(DelayedTest):
         text = self.spool.permanent_log.read_text()
         self.assertTrue(text.startswith(others), text)
         lines = text[len(others):].splitlines()
-        self.assertEqual([line.split(":", 1)[1] for line in lines],
-                         [f"S:msul1:{command}:{line[-24:]}" for command, line in zip(with_unknown, lines)])
+        self.assertEqual([line.split(":", 1)[1][:-25] for line in lines],
+                         [f"S:msul1:{command}" for command in with_unknown])
         for line in lines:
             self.assertRegex(line, PERMANENT_LINE)
             stamp = int(line.split(":")[0])
@@ -243,9 +243,11 @@ class ContentTest(DelayedTest):
 
 
 class HalfWrittenTest(DelayedTest):
+    """The directory is read anew every second: a file that is being written is seen before its writer closes it."""
+
     def test_written_in_two_steps(self):
-        """Without delayed-min-age it would be sent at once if it were taken for whole."""
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        """Without delayed-min-age, so it would be sent when it is seen."""
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         self.spool.message("msul1", "echo:marker")
         self.wait_arrived(["echo:marker"])
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
@@ -263,7 +265,7 @@ class HalfWrittenTest(DelayedTest):
 
     def test_empty_first(self):
         """open() and write() of a writer, seconds apart: an empty file is not set aside at once."""
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
         with path.open("w") as file:
             self.assert_stays(2, lambda: path.exists() and not self.spool.quarantined(), "an empty file was set aside")
@@ -272,7 +274,7 @@ class HalfWrittenTest(DelayedTest):
         self.assertEqual(self.spool.quarantined(), {})
 
     def test_unterminated_line_is_sent_when_settled(self):
-        self.prepare_up(settings={"delayed-min-age": "0s"})
+        self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
         path.write_text("echo:no line end")
         changed = path.stat().st_mtime
@@ -489,6 +491,25 @@ class DirectoryTest(DelayedTest):
         self.spool.directory.unlink()
         self.spool.message("msul1", "echo:at last")
         self.wait_arrived(["echo:x", "echo:at last"], seconds=15)
+
+    def test_answer_comes_when_the_directory_is_gone(self):
+        """It was delivered, so it has its S: line."""
+        self.prepare_up()
+        self.spool.message("msul1", "delay:2000:x")
+        self.wait_arrived(["delay:2000:x"])
+        self.spool.directory.rename(self.spool.directory.with_name("old"))
+
+        def is_in_the_way():
+            try:
+                self.spool.directory.open("x").close()
+            except FileExistsError:  # lonc has made it again
+                shutil.rmtree(self.spool.directory)
+                return False
+            return True
+
+        wait_for(is_in_the_way, "something else is in its place")
+        wait_for(lambda: "Delayed messages are not sent" in self.lonc.log(), "lonc has noticed", 1.5)
+        wait_for(lambda: self.spool.permanent() == ["delay:2000:x"], "the S: line")
 
     def test_inotify_overflow(self):
         """Events that the kernel dropped are made up for by looking; delayed-rescan is an hour away."""

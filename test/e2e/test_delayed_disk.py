@@ -1,0 +1,273 @@
+"""A disk in trouble: live requests notice nothing, no delayed message is lost, and all goes on when the cause is gone.
+
+The directory of delayed messages is a file system of its own that is filled, made read-only or frozen. That takes root;
+each test says of what it had none.
+"""
+import os
+import pathlib
+import resource
+import subprocess
+import unittest
+
+from e2e.harness import SLOWNESS, E2eTest, wait_for
+from e2e.peers import Load
+from e2e.spool import PERMANENT_LINE, Spool
+
+
+def run(*words):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, timeout=30 * SLOWNESS)
+
+
+@unittest.skipIf(os.getuid() != 0, "only root may mount file systems")
+class DiskTest(E2eTest):
+    def must(self, *words):
+        done = run(*words)
+        if done.returncode:
+            self.skipTest(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
+
+    def mount(self, place, *options):
+        """Skips the test where mounting is forbidden."""
+        self.must("mount", *options, place)
+        self.addCleanup(run, "umount", "--lazy", place)
+
+    def mount_ext4(self, place, options="rw"):
+        self.image = self.directory / "image"
+        with self.image.open("wb") as file:
+            file.truncate(16 * 1024 * 1024)
+        self.must("mkfs.ext4", "-q", "-O", "^has_journal", self.image)
+        self.mount(place, "-o", f"loop,{options}", self.image)
+        (place / "lost+found").rmdir()
+
+    def prepare(self, **options):
+        self.peer = self.standin(["msul1"], journal=self.directory / "journal")
+        self.lonc = self.node(["msul1"], start=False, **options)
+        self.spool = Spool(self.lonc)
+        self.left = []
+
+    def start(self):
+        self.lonc.start()
+        self.lonc.wait_up("msul1")
+
+    def leave(self, number):
+        for _ in range(number):
+            command = f"echo:delayed-{len(self.left)}"
+            self.spool.message("msul1", command)
+            self.left.append(command)
+
+    def arrived(self):
+        return [request for request in self.peer.arrived("msul1") if request.startswith("echo:delayed-")]
+
+    def live(self):
+        return Load(self.lonc, ["msul1"], clients=4, rate=200, seconds=120)
+
+    def wait_trouble(self, *words, seconds=20):
+        """Status and log tell what is wrong; the status also since when."""
+
+        def is_told():
+            delayed = self.lonc.status()["daemon"]["delayed"]
+            self.assertTrue(delayed["trouble"] and all(word in delayed["trouble"] for word in words), delayed)
+            self.assertTrue(delayed["trouble_since"])
+            return True
+
+        wait_for(is_told, f"the status tells {words}", seconds)
+
+    def assert_logged(self, *words):
+        warnings = [line for line in self.lonc.log().splitlines() if "WARNING" in line and "Delayed messages" in line]
+        self.assertTrue(any(all(word in line for word in words) for line in warnings), warnings)
+        self.assertLess(len(warnings), 10, "loncron counts them")
+
+    def wait_delivered(self, seconds=20):
+        def all_are():
+            self.assertEqual(self.spool.waiting(), [])
+            return True
+
+        wait_for(all_are, "all are delivered", seconds)
+        self.assertEqual(self.arrived(), self.left)
+        self.assertEqual(self.spool.permanent("S"), self.left)
+        self.assertEqual(self.spool.quarantined(), {})
+        self.assertIsNone(self.lonc.status()["daemon"]["delayed"]["trouble"])
+
+    def assert_live_was_undisturbed(self, running):
+        tally = running.stop()
+        self.assert_all_right(tally, least=100)
+        self.assert_p99_below(tally, 200)
+
+    # --- full
+
+    def fill(self, place):
+        filler = place / ".filler"
+        with filler.open("wb", buffering=0) as file:
+            for size in (4096, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    continue
+        return filler
+
+    def test_full(self):
+        self.prepare()
+        self.mount(self.spool.directory, "-t", "tmpfs", "-o", "size=4m,mode=0750", "none")
+        self.start()
+        self.peer.down("msul1")
+        self.lonc.wait_lost("msul1")
+        self.leave(300)  # their journal needs more than what is left of its last page
+        filler = self.fill(self.spool.directory)
+        self.peer.up("msul1")
+        self.lonc.wait_up("msul1")
+        with self.live() as running:
+            self.wait_trouble("No space left on device")
+            self.assertLess(len(self.arrived()), len(self.left))
+            filler.unlink()
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+        self.assert_logged("No space left on device")
+
+    def test_permanent_log_can_not_grow(self):
+        """What was answered is logged when there is room again, and is not sent a second time."""
+        self.prepare()
+        small = self.directory / "small"
+        small.mkdir()
+        self.mount(small, "-t", "tmpfs", "-o", "size=64k", "none")
+        (small / "log").write_text("1000000000:D:msul1:other:Thu Jan  1 00:00:00 1970\n" * 10)
+        self.spool.permanent_log.symlink_to(small / "log")
+        filler = self.fill(small)
+        self.leave(200)  # their lines need more than what is left of its last page
+        self.start()
+        with self.live() as running:
+            self.wait_trouble("permanent log", "No space left on device")
+            self.assertLess(len(self.arrived()), len(self.left))
+            filler.unlink()
+            wait_for(lambda: not self.spool.waiting(), "all are delivered", 20)
+            self.assert_live_was_undisturbed(running)
+        self.assertEqual(self.arrived(), self.left)
+        # A line that was cut stays as a line of its own, and is written once more.
+        lines = [PERMANENT_LINE.match(line) for line in self.spool.permanent_log.read_text().splitlines()]
+        self.assertEqual([line["command"] for line in lines if line and line["kind"] == "S"], self.left)
+        self.assertEqual(sum(bool(line and line["kind"] == "D") for line in lines), 10)
+        self.assertLessEqual(lines.count(None), 1)
+
+    # --- read-only
+
+    def test_read_only_at_the_start(self):
+        self.prepare()
+        self.mount_ext4(self.spool.directory)
+        self.leave(20)
+        self.must("mount", "-o", "remount,ro", self.spool.directory)
+        self.start()
+        with self.live() as running:
+            self.wait_trouble("Read-only file system")
+            self.assertEqual(self.arrived(), [])
+            self.must("mount", "-o", "remount,rw", self.spool.directory)
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+        self.assert_logged("Read-only file system")
+
+    def test_read_only_after_an_error(self):
+        """As the kernel does it when the disk has a fault: at once, with files open. An administrator repairs it."""
+        self.prepare(settings={"delayed-rescan": "1s"})
+        self.mount_ext4(self.spool.directory, "errors=remount-ro")
+        device = run("findmnt", "-n", "-o", "SOURCE", self.spool.directory).stdout.strip()
+        trigger = pathlib.Path("/sys/fs/ext4") / pathlib.Path(device).name / "trigger_fs_error"
+        if not trigger.exists():
+            self.skipTest(f"there is no {trigger}")
+        self.start()
+        self.leave(20)
+        wait_for(lambda: not self.spool.waiting(), "all is well")
+        self.peer.down("msul1")
+        self.lonc.wait_lost("msul1")
+        self.leave(20)
+        self.must("sync", "-f", self.spool.directory)  # or the error takes their content along
+        trigger.write_text("by a test\n")
+        self.peer.up("msul1")
+        self.lonc.wait_up("msul1")
+        with self.live() as running:
+            self.wait_trouble("Read-only file system")
+            self.assertEqual(len(self.arrived()), 20)
+            self.must("umount", "--lazy", self.spool.directory)
+            wait_for(lambda: not run("losetup", "-j", self.image).stdout, "lonc has let go of it")
+            run("e2fsck", "-f", "-y", self.image)
+            self.mount(self.spool.directory, "-o", "loop", self.image)
+            (self.spool.directory / "lost+found").rmdir()
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+        self.assert_logged("Read-only file system")
+
+    # --- hanging
+
+    def test_disk_that_hangs(self):
+        """A frozen file system: whoever writes to it sleeps until it is thawed."""
+        self.prepare()
+        self.mount_ext4(self.spool.directory)
+        self.start()
+        self.peer.down("msul1")
+        self.lonc.wait_lost("msul1")
+        self.leave(100)
+        self.must("fsfreeze", "--freeze", self.spool.directory)
+        self.addCleanup(run, "fsfreeze", "--unfreeze", self.spool.directory)
+        self.peer.up("msul1")
+        self.lonc.wait_up("msul1")  # live requests wait for delayed-first at most, and no longer
+        with self.live() as running:
+            self.wait_trouble("the disk has not answered for", seconds=30)
+            self.assertEqual(self.arrived(), [])
+            self.lonc.hang_up()  # a reload, too, waits for no disk
+            self.assertEqual(self.assert_quick(0.5, self.lonc.request, "msul1", "echo:x"), "x")
+            self.must("fsfreeze", "--unfreeze", self.spool.directory)
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+
+    # --- the directory
+
+    def test_unreadable_directory(self):
+        self.prepare(prefix=["setpriv", "--bounding-set=-dac_override,-dac_read_search"])
+        self.start()
+        self.peer.down("msul1")
+        self.lonc.wait_lost("msul1")
+        self.leave(20)
+        mode = self.spool.directory.stat().st_mode & 0o777
+        self.spool.directory.chmod(0)
+        self.peer.up("msul1")
+        self.lonc.wait_up("msul1")
+        with self.live() as running:
+            self.wait_trouble("Permission denied")
+            self.assertEqual(self.arrived(), [])
+            self.spool.directory.chmod(mode)
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+        self.assert_logged("Permission denied")
+
+    def test_mounted_over_and_uncovered(self):
+        """A directory that vanishes under another, which can not be written to, and comes back with what it held."""
+        self.prepare(settings={"delayed-rescan": "1s"})
+        self.start()
+        self.peer.down("msul1")
+        self.lonc.wait_lost("msul1")
+        self.leave(20)
+        self.mount(self.spool.directory, "-t", "tmpfs", "-o", "ro", "none")
+        self.wait_trouble("Read-only file system")
+        self.peer.up("msul1")
+        self.lonc.wait_up("msul1")
+        with self.live() as running:
+            self.assertEqual(self.arrived(), [])
+            self.must("umount", self.spool.directory)
+            self.wait_delivered()
+            self.assert_live_was_undisturbed(running)
+
+    def test_too_many_open_files(self):
+        """Those who are connected notice nothing; a message that can not be opened for now is no bad message."""
+        self.prepare(settings={"delayed-rescan": "1s"})
+        self.start()
+        pid = self.lonc.pid()
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        with self.lonc.client("msul1") as client:
+            self.assertEqual(client.ask("echo:before"), "before")
+            least = max(int(path.name) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+            self.assertGreater(least, 3)
+            self.leave(20)
+            wait_for(lambda: "Too many open files" in self.lonc.log(), "lonc.log tells it")
+            self.assertEqual(client.ask("echo:within"), "within")
+            self.assertEqual(self.arrived(), [])
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+            self.wait_delivered()
+            self.assertEqual(client.ask("echo:after"), "after")
