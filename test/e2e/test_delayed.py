@@ -308,7 +308,7 @@ class AgeTest(DelayedTest):
         self.spool.message("msul1", "echo:young", age=0)
         self.peer.up("msul1")
         self.assertEqual(self.assert_quick(5, self.first_live_answer), "live")
-        self.assertEqual(self.assert_quick(0.5, self.lonc.request, "msul1", "echo:second"), "second")
+        self.assertEqual(self.assert_quick(1.5, self.lonc.request, "msul1", "echo:second"), "second")
         self.assertNotIn("echo:young", self.arrived())
 
     def test_old_message_is_sent_at_once(self):
@@ -488,7 +488,7 @@ class DirectoryTest(DelayedTest):
         self.lonc.start()
         self.lonc.wait_up("msul1")
         wait_for(lambda: "Delayed messages are not sent" in self.lonc.log(), "a warning")
-        self.assertEqual(self.assert_quick(0.5, self.lonc.request, "msul1", "echo:x"), "x")
+        self.assertEqual(self.assert_quick(1.5, self.lonc.request, "msul1", "echo:x"), "x")
         self.spool.directory.unlink()
         self.spool.message("msul1", "echo:at last")
         self.wait_arrived(["echo:x", "echo:at last"], seconds=15)
