@@ -32,11 +32,13 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--least", type=float, default=0.5, help="ratio for the default batch; 0: nothing is judged")
     parser.add_argument("--directory", type=pathlib.Path, help="on the disk in question; default: where the build is")
+    parser.add_argument("--verbose", action="store_true", help="the seconds of each round, too")
     return parser.parse_args()
 
 
 def use_build(directory):
-    places = {"LONC_BINARY": "src/lonc", "LONC_STANDIN": "test/peers/lond-standin", "LONC_LOAD": "test/clients/lonc-load"}
+    places = {"LONC_BINARY": "src/lonc", "LONC_STANDIN": "test/peers/lond-standin",
+              "LONC_LOAD": "test/clients/lonc-load"}
     for name, place in places.items():
         path = (directory / place).resolve()
         if not path.exists():
@@ -122,7 +124,7 @@ def wait_until(condition, pause):
         time.sleep(pause)
 
 
-def compare(place, files, batch, rounds):
+def compare(place, files, batch, rounds, verbose):
     """The ratio of the rates: 1 is as fast as the bare loop."""
     times = {bare: [], replay: []}
     for _ in range(rounds):
@@ -130,10 +132,11 @@ def compare(place, files, batch, rounds):
             taken.append(run(place, files, batch))
     ratios = [least / took for least, took in zip(times[bare], times[replay])]
     ratio = statistics.median(times[bare]) / statistics.median(times[replay])
-    if os.environ.get("REPLAY_SECONDS"):
-        print({run.__name__: [f"{seconds:.2f}" for seconds in taken] for run, taken in times.items()})
+    if verbose:
+        print("seconds:", {run.__name__: [f"{seconds:.2f}" for seconds in taken] for run, taken in times.items()})
     print(f"delayed-sync-batch {batch}: {ratio:.2f} of the bare loop's rate (median of {rounds}; "
-          f"{min(ratios):.2f} to {max(ratios):.2f} in single rounds; {files} files, one in {SPOILT} spoilt)", flush=True)
+          f"{min(ratios):.2f} to {max(ratios):.2f} in single rounds; {files} files, one in {SPOILT} spoilt)",
+          flush=True)
     return ratio
 
 
@@ -144,8 +147,8 @@ def main():
     sys.path.insert(0, str(TEST_DIR))
     place = pathlib.Path(tempfile.mkdtemp(prefix="replay-", dir=options.directory or options.build)).resolve()
     try:
-        ratio = compare(place, options.files, BATCH, options.rounds)
-        compare(place, options.strict_files, 1, options.rounds)
+        ratio = compare(place, options.files, BATCH, options.rounds, options.verbose)
+        compare(place, options.strict_files, 1, options.rounds, options.verbose)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     if ratio < options.least:

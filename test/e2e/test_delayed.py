@@ -129,7 +129,8 @@ class ContentTest(DelayedTest):
     def test_permanent_log(self):
         """One line for each message, behind those of other programs, in the form that loncron reads."""
         self.prepare()
-        others = "1000000000:D:msul1:put:msu:korte:Thu Jan  1 00:00:00 1970\n1000000000:F:msul1:x:Thu Jan  1 00:00:00 1970\n"
+        others = ("1000000000:D:msul1:put:msu:korte:Thu Jan  1 00:00:00 1970\n"
+                  "1000000000:F:msul1:x:Thu Jan  1 00:00:00 1970\n")
         self.spool.permanent_log.write_text(others)
         commands = ["echo:a", "put:msu:korte:environment:a=b%20c&d=e", "echo:" + "x" * 5000, "ping", "echo: a  b "]
         for number, command in enumerate(commands):
@@ -170,7 +171,8 @@ class ContentTest(DelayedTest):
         self.lonc.start()
         self.wait_gone(seconds=20)
         sent = {host: self.peer.journalled(host) for host in hosts}
-        self.assertEqual(sent["msul1"], [("msul1", "encrypted", f"echo:{SECRET}"), ("msul1", "encrypted", f"wire:{SECRET}")])
+        self.assertEqual(sent["msul1"],
+                         [("msul1", "encrypted", f"echo:{SECRET}"), ("msul1", "encrypted", f"wire:{SECRET}")])
         for host in hosts:
             self.assertTrue(all(how == "encrypted" for _, how, _ in sent[host]), sent[host])
         self.assertEqual([len(sent[host]) for host in hosts], [2, 2, 2, 3, 0, 1])
@@ -191,10 +193,12 @@ class ContentTest(DelayedTest):
         contents = {"empty": b"", "blank": b"\n", "several": b"echo:a\necho:b\n", "tail": b"echo:a\nb",
                     "nul": b"echo:a\0b\n", "long": b"echo:" + b"x" * 1020 + b"\n", "prefix": b"msul1:echo:a\n",
                     "unreadable": b"echo:a\n"}
-        reasons = {"empty": "empty", "blank": "empty", "several": "several lines", "tail": "several lines", "nul": "NUL",
-                   "long": "longer than max-line-length", "prefix": "host id", "unreadable": "can not be read",
+        reasons = {"empty": "empty", "blank": "empty", "several": "several lines", "tail": "several lines",
+                   "nul": "NUL", "long": "longer than max-line-length", "prefix": "host id",
+                   "unreadable": "can not be read",
                    "directory": "not a file", "link": "not a file", "dangling": "not a file", "pipe": "not a file",
                    "socket": "not a file"}
+
         def name(kind):
             return f"1000000000.{kind}.msul1"
 

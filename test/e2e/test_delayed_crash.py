@@ -96,7 +96,8 @@ class DelayedCrashTest(E2eTest):
             doubled[host] = self.check_doubled(host, arrivals, set(named))
             self.check_permanent_log(host, set(named))
         self.assertEqual(self.spool.quarantined(), {})
-        print(f"{self.kills} kills, {sum(map(len, self.left.values()))} messages, doubled {doubled}, named {len(named)}")
+        messages = sum(map(len, self.left.values()))
+        print(f"{self.kills} kills, {messages} messages, doubled {doubled}, named {len(named)}")
 
     def crash(self, kills, **settings):
         self.kills = kills

@@ -70,7 +70,8 @@ class CriticalTest(E2eTest):
         self.assertEqual(outcomes["con_delayed"], workers, outcomes)
         self.assertEqual(outcomes["con_failed"], 0, outcomes)
         self.assertEqual(outcomes.total(), workers * rounds)
-        all_commands = [f"echo:worker-{worker}-{number}" for worker in range(1, workers + 1) for number in range(rounds)]
+        all_commands = [f"echo:worker-{worker}-{number}"
+                        for worker in range(1, workers + 1) for number in range(rounds)]
         self.wait_delivered(all_commands)
         delayed = [command for command in all_commands if command.endswith("-0")]
         self.assertEqual(sorted(self.spool.permanent("D")), sorted(delayed))
