@@ -21,6 +21,10 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
   engine.max_queue = settings.max_queue;
   engine.max_line_length = settings.max_line_length;
   engine.max_attempts = settings.max_attempts;
+  engine.pipeline_depth = settings.pipeline_depth;
+  // Both have been checked when they were set.
+  engine.pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
+  engine.slow_commands = core::CommandSet::parse(settings.slow_commands).value_or(core::CommandSet());
   return engine;
 }
 

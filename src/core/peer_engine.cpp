@@ -36,8 +36,9 @@ void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view li
   ++counters_.requests;
   if (line == close_command) return close_on_request(now, client);
   if (state_ == PeerState::up) {
-    if (Connection* connection = queue_.empty() ? idle_connection(now) : nullptr)
-      return send(*connection, client, now, line);
+    Connection* connection = queue_.empty() ? idle_connection(now) : nullptr;
+    if (!connection && queue_.empty()) connection = pipeline_connection(now, line);
+    if (connection) return send(now, *connection, client, now, line);
     // A connection that has just turned out to be dead may have been the last; then the state is another now.
     if (state_ == PeerState::up) return enqueue(now, client, line);
   }
@@ -68,18 +69,28 @@ void PeerEngine::enqueue(TimePoint now, ClientId client, std::string_view line) 
 void PeerEngine::dispatch(TimePoint now) {
   while (!queue_.empty() && state_ == PeerState::up) {
     Connection* connection = idle_connection(now);
+    // One that may not be pipelined is not overtaken by those that may: it would wait for an idle connection for ever.
+    // (Looking for that may have ended the last connection, and the queue with it.)
+    if (!connection && !queue_.empty()) connection = pipeline_connection(now, queue_.front().line);
     if (!connection) break;
     const Queued next = std::move(queue_.front());
     queue_.pop_front();
-    send(*connection, next.client, next.accepted, next.line);
+    send(now, *connection, next.client, next.accepted, next.line);
   }
 }
 
-void PeerEngine::send(Connection& connection, ClientId client, TimePoint accepted, std::string_view line) {
-  connection.in_flight.push_back({client, accepted, command_word(line)});
+void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted,
+                      std::string_view line) {
+  const bool is_behind = !connection.in_flight.empty();
+  std::string word = command_word(line);
+  const bool may_be_followed = word != "exit" && !settings_.slow_commands.contains(word);
+  connection.in_flight.push({client, accepted, now, std::move(word), may_be_followed});
   if (is_encrypted_request(line)) {
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
-    effects_.write_line(connection.id, wire_);
+    line = wire_;
+  }
+  if (is_behind) {
+    effects_.write_behind(connection.id, line);
   } else {
     effects_.write_line(connection.id, line);
   }

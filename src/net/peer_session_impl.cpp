@@ -161,6 +161,20 @@ void PeerSession::Impl::write_line(core::ConnectionId id, std::string_view line)
   if (auto* const connection = find(id)) connection->write_line(line);
 }
 
+// The requests of one turn that go behind others leave together, at its end: one write per connection for all of them.
+void PeerSession::Impl::write_behind(core::ConnectionId id, std::string_view line) {
+  auto* const connection = find(id);
+  if (connection == nullptr) return;
+  connection->write_behind(line);
+  if (std::exchange(is_flush_posted_, true)) return;
+  boost::asio::post(strand_, [self = shared_from_this()] { self->flush(); });
+}
+
+void PeerSession::Impl::flush() {
+  is_flush_posted_ = false;
+  for (const auto& connection : connections_) connection->flush();
+}
+
 void PeerSession::Impl::set_line_limit(core::ConnectionId id, std::size_t bytes) {
   if (auto* const connection = find(id)) connection->set_line_limit(bytes);
 }
@@ -195,8 +209,8 @@ void PeerSession::Impl::connection_failed(core::ConnectionId id, std::error_code
   guarded([&] { engine_.connection_failed(now(), id, error); });
 }
 
-void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, bool more) {
-  guarded([&] { engine_.line_received(now(), id, line, more); });
+void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, std::size_t following) {
+  guarded([&] { engine_.line_received(now(), id, line, following); });
 }
 
 void PeerSession::Impl::connection_closed(core::ConnectionId id, std::error_code error) {

@@ -57,6 +57,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void close_client(core::ClientId client) override;
   void open_connection(core::ConnectionId connection) override;
   void write_line(core::ConnectionId connection, std::string_view line) override;
+  void write_behind(core::ConnectionId connection, std::string_view line) override;
   void set_line_limit(core::ConnectionId connection, std::size_t bytes) override;
   std::error_code check_quiet(core::ConnectionId connection) override;
   void close_connection(core::ConnectionId connection) override;
@@ -80,7 +81,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void connection_trying(const PeerAddress::Endpoint& endpoint) override;
   void connection_up(core::ConnectionId connection) override;
   void connection_failed(core::ConnectionId connection, std::error_code error) override;
-  void line_received(core::ConnectionId connection, std::string_view line, bool more) override;
+  void line_received(core::ConnectionId connection, std::string_view line, std::size_t following) override;
   void connection_closed(core::ConnectionId connection, std::error_code error) override;
 
   template <typename Action>
@@ -90,6 +91,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void refresh_status();
   LondConnection* find(core::ConnectionId id);
   std::shared_ptr<LondConnection> take(core::ConnectionId id);
+  void flush();
   void arm_timer();
   void timer_fired();
   void check_drained();
@@ -111,6 +113,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::shared_ptr<PeerAddress> address_;
   std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
   std::vector<std::shared_ptr<LondConnection>> connections_;
+  bool is_flush_posted_ = false;
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine
