@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace lonc::core {
 
@@ -16,11 +17,50 @@ constexpr std::size_t usual_size = 16 * 1024;
 constexpr std::size_t kept_size = 64 * 1024;  // more than this is given back after a long line
 constexpr std::size_t smallest_room = small_size;
 
+// Buffers of the small size that nobody uses: a client needs one for the moment of its request, and malloc takes longer
+// for it than all else that is done with the line.
+class SmallBuffers {
+ public:
+  std::unique_ptr<char[]> take() {
+    if (free_.empty()) return std::make_unique_for_overwrite<char[]>(small_size);
+    auto buffer = std::move(free_.back());
+    free_.pop_back();
+    return buffer;
+  }
+  void give_back(std::unique_ptr<char[]> buffer) {
+    if (free_.size() < most_kept) free_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr std::size_t most_kept = 256;
+  std::vector<std::unique_ptr<char[]>> free_;
+};
+
+SmallBuffers& small_buffers() {
+  thread_local SmallBuffers buffers;
+  return buffers;
+}
+
+std::unique_ptr<char[]> take_buffer(std::size_t capacity) {
+  return capacity == small_size ? small_buffers().take() : std::make_unique_for_overwrite<char[]>(capacity);
+}
+
+void give_back_buffer(std::unique_ptr<char[]> buffer, std::size_t capacity) {
+  if (capacity == small_size) small_buffers().give_back(std::move(buffer));
+}
+
 constexpr std::size_t add_up(std::size_t a, std::size_t b) {
   return a > std::numeric_limits<std::size_t>::max() - b ? std::numeric_limits<std::size_t>::max() : a + b;
 }
 
 }  // namespace
+
+LineFramer::~LineFramer() { release(); }
+
+void LineFramer::release() {
+  give_back_buffer(std::exchange(buffer_, nullptr), std::exchange(capacity_, 0));
+  begin_ = end_ = scanned_ = 0;
+}
 
 std::span<char> LineFramer::prepare() {
   const bool was_filled = capacity_ != 0 && end_ == capacity_;
@@ -90,9 +130,9 @@ void LineFramer::move_to(std::size_t capacity) {
   if (capacity == capacity_) {
     std::memmove(buffer_.get(), buffer_.get() + begin_, left);
   } else {
-    auto moved = std::make_unique_for_overwrite<char[]>(capacity);
+    auto moved = take_buffer(capacity);
     if (left != 0) std::memcpy(moved.get(), buffer_.get() + begin_, left);
-    buffer_ = std::move(moved);
+    give_back_buffer(std::exchange(buffer_, std::move(moved)), capacity_);
     capacity_ = capacity;
   }
   scanned_ -= begin_;
@@ -108,8 +148,7 @@ void LineFramer::give_back() {
     move_to(usual_size);
     return;
   }
-  buffer_.reset();
-  capacity_ = begin_ = end_ = scanned_ = 0;
+  release();
 }
 
 }  // namespace lonc::core

@@ -180,7 +180,8 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
 
 // A client or a connection may be idle for hours.
 void LineSocket::release_idle_buffers() {
-  if (!framer_.has_bytes() && !framer_.is_discarding()) framer_ = core::LineFramer(line_limit_);
+  if (!framer_.has_bytes()) framer_.release();
+  if (!has_unsent() && unsent_.capacity() != 0) std::string().swap(unsent_);
 }
 
 }  // namespace lonc::net

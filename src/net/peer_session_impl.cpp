@@ -36,6 +36,7 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode, config_.socket_group,
                                                 services_.client_limit)),
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
+      turn_(std::make_shared<Turn>(strand_)),
       timer_(strand_),
       drain_timer_(strand_),
       state_since_(std::chrono::system_clock::now()),
@@ -67,6 +68,9 @@ void PeerSession::Impl::spawn(Coroutine task) {
 
 void PeerSession::Impl::start() {
   guarded([this] {
+    turn_->set_end([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->flush();
+    });
     engine_.start(now());
     spawn([this, listener = listener_] { return listener->run(*this); });
   });
@@ -94,7 +98,7 @@ void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
     const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout,
                                        refused_client_time};
     ClientSession::Handler& handler = *this;
-    auto client = std::make_shared<ClientSession>(strand_, id, std::move(fd), std::move(slot), limits, handler);
+    auto client = std::make_shared<ClientSession>(strand_, turn_, id, std::move(fd), std::move(slot), limits, handler);
     clients_.emplace(id, client);
     spawn([client = std::move(client)] { return client->run(); });
   });
@@ -166,12 +170,12 @@ void PeerSession::Impl::write_behind(core::ConnectionId id, std::string_view lin
   auto* const connection = find(id);
   if (connection == nullptr) return;
   connection->write_behind(line);
-  if (std::exchange(is_flush_posted_, true)) return;
-  boost::asio::post(strand_, [self = shared_from_this()] { self->flush(); });
+  has_unflushed_ = true;
+  turn_->request();
 }
 
 void PeerSession::Impl::flush() {
-  is_flush_posted_ = false;
+  if (!std::exchange(has_unflushed_, false)) return;
   for (const auto& connection : connections_) connection->flush();
 }
 

@@ -9,6 +9,7 @@
 #include <lonc/net/lond_connection.hpp>
 #include <lonc/net/peer_address.hpp>
 #include <lonc/net/peer_session.hpp>
+#include <lonc/net/turn.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -113,7 +114,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::shared_ptr<PeerAddress> address_;
   std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
   std::vector<std::shared_ptr<LondConnection>> connections_;
-  bool is_flush_posted_ = false;
+  const std::shared_ptr<Turn> turn_;
+  bool has_unflushed_ = false;  // requests were kept for the end of the turn
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine

@@ -17,12 +17,18 @@ class LineFramer {
   };
 
   explicit LineFramer(std::size_t limit) : limit_(limit) {}
+  ~LineFramer();
+  LineFramer(const LineFramer&) = delete;
+  LineFramer& operator=(const LineFramer&) = delete;
 
   // Room to receive into, at least 4 KiB; commit() says how much of it was filled. Ends what next() returned.
   std::span<char> prepare();
   void commit(std::size_t bytes);
 
   Result next(std::string_view& line);
+
+  // Gives the memory back, and with it what is buffered.
+  void release();
 
   // True if bytes are buffered that no call of next() has returned yet.
   bool has_bytes() const { return end_ != begin_; }

@@ -51,6 +51,9 @@ class LineSocket {
   Task<std::error_code> wait_readable() { return wait(boost::asio::posix::descriptor_base::wait_read); }
   Task<std::error_code> wait_writable() { return wait(boost::asio::posix::descriptor_base::wait_write); }
 
+  // A wait has been begun before: the reactor knows the descriptor.
+  bool is_watched() const { return watched_.has_value(); }
+
   // True if bytes have been received that try_read_line() has not returned yet.
   bool has_bytes() const { return framer_.has_bytes(); }
   // Lines that have begun in these bytes.
