@@ -50,7 +50,7 @@ TEST_CASE("every setting is named once, explained, and takes its own default bac
     CHECK(setting.set(settings, setting.default_text));
     CHECK(settings == Settings{});
   }
-  CHECK(setting_table().size() == 38);
+  CHECK(setting_table().size() == 41);
 }
 
 TEST_CASE("each setter changes its own field") {
@@ -87,6 +87,9 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"max-connections", "21"},
                                                                    {"max-attempts", "22"},
                                                                    {"max-connecting", "23"},
+                                                                   {"pipeline-depth", "27"},
+                                                                   {"pipeline-safe", "ls,get"},
+                                                                   {"slow-commands", ""},
                                                                    {"max-clients", "24"},
                                                                    {"max-queue", "25"},
                                                                    {"max-line-length", "64k"},
@@ -132,6 +135,9 @@ TEST_CASE("each setter changes its own field") {
   expected.max_connections = 21;
   expected.max_attempts = 22;
   expected.max_connecting = 23;
+  expected.pipeline_depth = 27;
+  expected.pipeline_safe = "get, ls";
+  expected.slow_commands = "";
   expected.max_clients = 24;
   expected.max_queue = 25;
   expected.max_line_length = 65536;

@@ -19,11 +19,11 @@ class AnswerOrder {
   // The same for one that is written where nothing had arrived that belongs to nobody: nothing has to be remembered.
   void written_to_quiet() { ++written_; }
 
-  // The next line begins with byte number `begin` of all that came. False if it is older than its request.
+  // The next line begins with byte number `begin` of all that came. False if it is older than its request, or if that
+  // has not been written at all.
   bool is_possible(std::uint64_t begin) {
     while (!marks_.empty() && marks_.front().first <= answered_) earliest_ = marks_.pop().arrived;
-    ++answered_;
-    return begin >= earliest_;
+    return answered_++ < written_ && begin >= earliest_;
   }
 
  private:
