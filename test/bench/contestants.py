@@ -167,7 +167,7 @@ def start_haproxy(directory, port):
     config = directory / "haproxy.cfg"
     config.write_text(f"""global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode tcp
   timeout connect 5s
