@@ -22,9 +22,6 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
   engine.max_line_length = settings.max_line_length;
   engine.max_attempts = settings.max_attempts;
   engine.pipeline_depth = settings.pipeline_depth;
-  // Both have been checked when they were set.
-  engine.pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
-  engine.slow_commands = core::CommandSet::parse(settings.slow_commands).value_or(core::CommandSet());
   return engine;
 }
 
@@ -33,9 +30,14 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
 std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts) {
   std::vector<net::PeerConfig> configs;
   configs.reserve(hosts.hosts.size());
+  // Both have been checked when they were set.
+  const auto pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
+  const auto slow_commands = core::CommandSet::parse(settings.slow_commands).value_or(core::CommandSet());
   for (const core::Host& host : hosts.hosts) {
     net::PeerConfig config;
     config.engine = engine_settings(settings, host);
+    config.engine.pipeline_safe = pipeline_safe;
+    config.engine.slow_commands = slow_commands;
     config.name = host.name;
     config.address = host.address;
     config.port = settings.lond_port;

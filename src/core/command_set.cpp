@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace lonc::core {
 
@@ -15,30 +16,37 @@ constexpr bool is_word_byte(char c) {
 
 }  // namespace
 
+const CommandSet::Words& CommandSet::words() const {
+  static const Words none;
+  return words_ ? *words_ : none;
+}
+
 std::optional<CommandSet> CommandSet::parse(std::string_view text) {
-  CommandSet set;
+  Words words;
   while (true) {
     const std::size_t begin = text.find_first_not_of(separators);
     if (begin == std::string_view::npos) break;
     text.remove_prefix(begin);
     const std::string_view word = text.substr(0, text.find_first_of(separators));
     if (!std::ranges::all_of(word, is_word_byte)) return std::nullopt;
-    set.words_.emplace_back(word);
+    words.emplace_back(word);
     text.remove_prefix(word.size());
   }
-  std::ranges::sort(set.words_);
-  const auto repeated = std::ranges::unique(set.words_);
-  set.words_.erase(repeated.begin(), repeated.end());
+  std::ranges::sort(words);
+  const auto repeated = std::ranges::unique(words);
+  words.erase(repeated.begin(), repeated.end());
+  CommandSet set;
+  set.words_ = std::make_shared<const Words>(std::move(words));
   return set;
 }
 
 bool CommandSet::contains(std::string_view word) const {
-  return std::binary_search(words_.begin(), words_.end(), word, std::less<>());
+  return std::binary_search(words().begin(), words().end(), word, std::less<>());
 }
 
 std::string CommandSet::to_string() const {
   std::string text;
-  for (const std::string& word : words_) text += (text.empty() ? "" : ", ") + word;
+  for (const std::string& word : words()) text += (text.empty() ? "" : ", ") + word;
   return text;
 }
 

@@ -22,7 +22,7 @@ constexpr Duration works_after = std::chrono::seconds{10};
 constexpr Duration longest_pipelined_wait = std::chrono::seconds{1};
 
 // A peer that lets a request wait for so long is given a further connection in place of a deeper pipeline.
-constexpr Duration pipeline_patience = std::chrono::milliseconds{20};
+constexpr Duration pipeline_patience = std::chrono::milliseconds{50};
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -73,7 +74,9 @@ class Peer {
     std::fflush(stdout);
     std::array<epoll_event, 256> events{};
     while (true) {
-      const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_time());
+      const timespec time = wait_time();
+      const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                       late_.empty() ? nullptr : &time, nullptr);
       for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         if (event.data.fd == listener_.get()) {
@@ -89,11 +92,10 @@ class Peer {
  private:
   bool is_late() const { return plan_.delay.count() > 0 || plan_.service.count() > 0 || plan_.dribble.count() > 0; }
 
-  int wait_time() const {
-    if (late_.empty()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(late_.front().due - Clock::now()).count();
-    // The last millisecond is spent awake: answers must not be later than they are said to be.
-    return left <= 1 ? 0 : static_cast<int>(left - 1);
+  timespec wait_time() const {
+    if (late_.empty()) return {};
+    const auto left = std::max<std::int64_t>(0, (late_.front().due - Clock::now()).count());
+    return {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
   }
 
   void accept_all() {

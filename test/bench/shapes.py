@@ -28,23 +28,23 @@ class Shapes:
         self.results = {}
         self.calls = {}
 
-    def plan(self):
-        clients = (16, 64, 256) if self.setup.quick else (1, 16, 64, 256)
-        shapes = [(kept, number, 32) for kept in (0, 1) for number in clients]
-        if not self.setup.quick:
-            shapes += [(kept, 64, size) for kept in (0, 1) for size in (200, 4096, 262144)]
-        return shapes
-
     def run(self):
+        clients = (16, 64, 256) if self.setup.quick else (1, 16, 64, 256)
+        self.run_set([(kept, number, 32) for kept in (0, 1) for number in clients], True)
+        # Lines that take long make lonc open more connections, which it keeps for a while: so they have it anew.
+        if not self.setup.quick:
+            self.run_set([(kept, 64, size) for kept in (0, 1) for size in (200, 4096, 262144)], False)
+
+    def run_set(self, plan, with_calls):
         peer = make.Peer(self.setup.programs, self.setup.directory)
         contestants = start_all(self.setup, peer.port)
         try:
             for number in range(self.setup.rounds):
                 self.setup.say(f"round {number + 1} of {self.setup.rounds}")
-                for shape in self.plan():
+                for shape in plan:
                     for contestant in contestants:
                         self.one(contestant, shape)
-            for contestant in contestants[1:-1]:
+            for contestant in contestants[1:-1] if with_calls else ():
                 for kept in (0, 1):
                     self.calls[(contestant.name, kept)] = system_calls(
                         self.setup.programs, contestant, self.setup.directory, 20_000, clients=64, keep=kept)

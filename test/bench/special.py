@@ -175,7 +175,7 @@ def many_peers(setup, number):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     hosts = {f"p{i}": f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}" for i in range(number)}
-    place = setup.directory / f"many{number}"
+    place = setup.memory_directory / f"many{number}"
     command = ["prlimit", "--nofile=16384", *make.lonc_command(setup.binary, place, port, hosts=hosts)]
     begun = time.monotonic()
     lonc = make.Process(command, f"many{number}", setup.directory)

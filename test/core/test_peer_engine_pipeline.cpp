@@ -148,7 +148,7 @@ TEST_CASE("a peer that lets requests wait is given a further connection") {
   h.ask(1, "get:1");
   h.ask(2, "get:2");
   CHECK(h.take() == "write 1 get:1; behind 1 get:2");
-  h.advance(20ms);
+  h.advance(50ms);
   h.ask(3, "get:3");
   CHECK(h.take() == "open 2; behind 1 get:3");
   h.handshake(2);

@@ -1,6 +1,7 @@
 // A set of command words, as a setting lists them: "get, keys". Asked once for each request that could be pipelined.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,10 +20,13 @@ class CommandSet {
   // In alphabetical order, "get, keys".
   std::string to_string() const;
 
-  bool operator==(const CommandSet&) const = default;
+  bool operator==(const CommandSet& other) const { return words() == other.words(); }
 
  private:
-  std::vector<std::string> words_;  // sorted, each once
+  using Words = std::vector<std::string>;
+  const Words& words() const;
+
+  std::shared_ptr<const Words> words_;  // sorted, each once; the same for thousands of peers, so copies share it
 };
 
 }  // namespace lonc::core
