@@ -30,7 +30,7 @@ class Setup:
     def __init__(self, given, directory):
         self.quick = given.quick
         self.rounds = given.rounds or (3 if given.quick else 7)
-        self.milliseconds = 300 if given.quick else 500
+        self.milliseconds = 300 if given.quick else 400
         build = pathlib.Path(given.build).resolve()
         self.programs = build / "test" / "bench"
         self.binary = build / "src" / "lonc"

@@ -184,8 +184,8 @@ def many_peers(setup, number):
         make.wait_for(lambda: log.exists() and "Done starting initial servers" in log.read_text(errors="replace"),
                       "lonc is ready", 60)
         ready = time.monotonic() - begun
-        time.sleep(5 if setup.quick else 60)  # until the back-off has come to its bound
-        window = 5 if setup.quick else 20
+        time.sleep(5 if setup.quick or number < 10_000 else 50)  # until the back-off has come to its bound
+        window = 5 if setup.quick or number < 10_000 else 15
         before = make.cpu_ns(lonc.pid)
         time.sleep(window)
         return {"ready_s": ready, "cpu": (make.cpu_ns(lonc.pid) - before) / 1e9 / window,

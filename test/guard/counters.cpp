@@ -7,7 +7,6 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdlib>
-#include <new>
 
 namespace {
 
@@ -17,7 +16,6 @@ void system_call() {
 
 void* heap_call(void* memory) {
   if (lonc::guard::counters.is_counting) ++lonc::guard::counters.heap_calls;
-  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
@@ -86,13 +84,3 @@ void* __wrap_malloc(size_t size) { return heap_call(__real_malloc(size)); }
 void* __wrap_aligned_alloc(size_t alignment, size_t size) { return heap_call(__real_aligned_alloc(alignment, size)); }
 }
 // NOLINTEND
-
-void* operator new(std::size_t size) { return heap_call(__real_malloc(size != 0 ? size : 1)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto align = static_cast<std::size_t>(alignment);
-  return heap_call(__real_aligned_alloc(align, (size + align - 1) / align * align));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }

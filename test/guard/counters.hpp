@@ -1,5 +1,5 @@
-// Counts the system calls and heap calls that are made while it is told to. Done by the linker (--wrap) and by the
-// operators new of this program, so that lonc itself knows nothing of it.
+// Counts the system calls and heap calls that are made while it is told to. Done by the linker (--wrap), so that lonc
+// itself knows nothing of it.
 #pragma once
 
 #include <cstdint>
