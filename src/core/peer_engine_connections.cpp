@@ -46,13 +46,15 @@ PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
 // A connection that has requests in flight and may take this one behind them. Nothing is written behind a request that
 // takes long: should its time run out, those behind it are answered con_lost, too, and may have been carried out.
 PeerEngine::Connection* PeerEngine::pipeline_connection(TimePoint now, std::string_view line) {
-  if (settings_.pipeline_depth < 2 || is_encrypted_request(line) || !settings_.pipeline_safe.contains(leading_word(line)))
+  if (settings_.pipeline_depth < 2 || is_encrypted_request(line) ||
+      !settings_.pipeline_safe.contains(leading_word(line)))
     return nullptr;
   Connection* best = nullptr;
   for (const auto& connection : connections_) {
     const auto& in_flight = connection->in_flight;
-    if (connection->state != Connection::State::ready || in_flight.empty() || in_flight.size() >= settings_.pipeline_depth ||
-        !in_flight.back().may_be_followed || now - in_flight.front().written > longest_pipelined_wait)
+    if (connection->state != Connection::State::ready || in_flight.empty() ||
+        in_flight.size() >= settings_.pipeline_depth || !in_flight.back().may_be_followed ||
+        now - in_flight.front().written > longest_pipelined_wait)
       continue;
     if (!best || in_flight.size() < best->in_flight.size()) best = connection.get();
   }

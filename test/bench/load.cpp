@@ -44,7 +44,8 @@ struct Tally {
 
 struct Client {
   Socket socket;
-  Clock::time_point begun{};
+  Clock::time_point begun{};      // open loop: when it should have
+  Clock::time_point connected{};  // when it did
   std::size_t sent = 0;      // of the request
   std::size_t received = 0;  // of the answer
   char first = 0;            // byte of the answer
@@ -66,9 +67,9 @@ class Load {
   void run() {
     if (plan_.only_connect != 0) return stay();
     started_ = Clock::now();
-    end_ = plan_.seconds > 0 ? started_ + std::chrono::duration_cast<Clock::duration>(
-                                              std::chrono::duration<double>(plan_.seconds))
-                             : Clock::time_point::max();
+    end_ = plan_.seconds > 0
+               ? started_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(plan_.seconds))
+               : Clock::time_point::max();
     if (plan_.rate > 0) {
       open_loop();
     } else {
@@ -148,6 +149,7 @@ class Load {
   void begin(std::size_t number, Clock::time_point planned) {
     Client& client = clients_[number];
     client.begun = planned;
+    client.connected = Clock::now();
     if (!client.socket) {
       if (!connect(client)) return retry_.push_back(number);
       watch_client(number, EPOLL_CTL_ADD, EPOLLIN);
@@ -195,7 +197,8 @@ class Load {
       if (sent < 0) {
         // A TCP socket that is still being connected says EAGAIN as well.
         if (errno != EAGAIN) return false;
-        if (!std::exchange(client.is_watched_for_writing, true)) watch_client(number, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+        if (!std::exchange(client.is_watched_for_writing, true))
+          watch_client(number, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
         return true;
       }
       client.sent += static_cast<std::size_t>(sent);
@@ -228,7 +231,8 @@ class Load {
       ++tally_.broken;
     } else if (outcome == Outcome::con_lost) {
       ++tally_.con_lost;
-      tally_.con_lost_times.add(now - client.begun);
+      // How late this program itself is must not count here: the question is how soon lonc refuses.
+      tally_.con_lost_times.add(now - client.connected);
     } else {
       ++tally_.answered;
       tally_.times.add(now - client.begun);
@@ -249,12 +253,13 @@ class Load {
 
   void print() const {
     const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
-    std::printf("{\"answered\": %llu, \"con_lost\": %llu, \"broken\": %llu, \"not_begun\": %llu, \"seconds\": %.6f, "
-                "\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f, \"con_lost_p99\": %.1f}\n",
-                static_cast<unsigned long long>(tally_.answered), static_cast<unsigned long long>(tally_.con_lost),
-                static_cast<unsigned long long>(tally_.broken), static_cast<unsigned long long>(tally_.not_begun),
-                seconds, tally_.times.quantile(0.5), tally_.times.quantile(0.99), tally_.times.quantile(0.999),
-                tally_.times.quantile(1), tally_.con_lost_times.quantile(0.99));
+    std::printf(
+        "{\"answered\": %llu, \"con_lost\": %llu, \"broken\": %llu, \"not_begun\": %llu, \"seconds\": %.6f, "
+        "\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f, \"con_lost_p99\": %.1f}\n",
+        static_cast<unsigned long long>(tally_.answered), static_cast<unsigned long long>(tally_.con_lost),
+        static_cast<unsigned long long>(tally_.broken), static_cast<unsigned long long>(tally_.not_begun), seconds,
+        tally_.times.quantile(0.5), tally_.times.quantile(0.99), tally_.times.quantile(0.999), tally_.times.quantile(1),
+        tally_.con_lost_times.quantile(0.99));
   }
 
   Plan plan_;

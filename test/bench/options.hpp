@@ -31,8 +31,7 @@ class Options {
     const auto found = values_.find(name);
     if (found == values_.end()) return fallback;
     std::int64_t value = 0;
-    const auto [end, error] =
-        std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+    const auto [end, error] = std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
     if (error != std::errc{} || *end != '\0') throw std::invalid_argument("--" + name + ": not a number");
     return value;
   }

@@ -53,7 +53,8 @@ struct Settings {
   unsigned pipeline_depth = 256;
   std::string pipeline_safe = "chatretr, eget, get, home, idget, keys, load, ls, ls2, ping, restore, tmpget, userload";
   std::string slow_commands =
-      "auth, changeuserauth, courseiddump, currentdump, du, du2, dump, fetchuserfile, makeuser, passwd, pong, pushfile, "
+      "auth, changeuserauth, courseiddump, currentdump, du, du2, dump, fetchuserfile, makeuser, passwd, pong, "
+      "pushfile, "
       "querysend, reinit";
   unsigned max_connecting = 256;
 
