@@ -17,36 +17,38 @@ constexpr std::size_t usual_size = 16 * 1024;
 constexpr std::size_t kept_size = 64 * 1024;  // more than this is given back after a long line
 constexpr std::size_t smallest_room = small_size;
 
-// Buffers of the small size that nobody uses: a client needs one for the moment of its request, and malloc takes longer
-// for it than all else that is done with the line.
-class SmallBuffers {
+// Buffers of the two usual sizes that nobody uses: a client needs one for the moment of its request, and malloc takes
+// longer for it than all else that is done with the line.
+class FreeBuffers {
  public:
-  std::unique_ptr<char[]> take() {
-    if (free_.empty()) return std::make_unique_for_overwrite<char[]>(small_size);
-    auto buffer = std::move(free_.back());
-    free_.pop_back();
+  std::unique_ptr<char[]> take(std::size_t capacity) {
+    List* const list = list_of(capacity);
+    if (list == nullptr || list->empty()) return std::make_unique_for_overwrite<char[]>(capacity);
+    auto buffer = std::move(list->back());
+    list->pop_back();
     return buffer;
   }
-  void give_back(std::unique_ptr<char[]> buffer) {
-    if (free_.size() < most_kept) free_.push_back(std::move(buffer));
+  void give_back(std::unique_ptr<char[]> buffer, std::size_t capacity) {
+    List* const list = list_of(capacity);
+    if (list != nullptr && list->size() < most_kept) list->push_back(std::move(buffer));
   }
 
  private:
-  static constexpr std::size_t most_kept = 256;
-  std::vector<std::unique_ptr<char[]>> free_;
+  using List = std::vector<std::unique_ptr<char[]>>;
+  static constexpr std::size_t most_kept = 128;  // of each size: 2.5 MiB in all
+
+  List* list_of(std::size_t capacity) {
+    if (capacity == small_size) return &small_;
+    return capacity == usual_size ? &usual_ : nullptr;
+  }
+
+  List small_;
+  List usual_;
 };
 
-SmallBuffers& small_buffers() {
-  thread_local SmallBuffers buffers;
+FreeBuffers& free_buffers() {
+  thread_local FreeBuffers buffers;
   return buffers;
-}
-
-std::unique_ptr<char[]> take_buffer(std::size_t capacity) {
-  return capacity == small_size ? small_buffers().take() : std::make_unique_for_overwrite<char[]>(capacity);
-}
-
-void give_back_buffer(std::unique_ptr<char[]> buffer, std::size_t capacity) {
-  if (capacity == small_size) small_buffers().give_back(std::move(buffer));
 }
 
 constexpr std::size_t add_up(std::size_t a, std::size_t b) {
@@ -58,7 +60,7 @@ constexpr std::size_t add_up(std::size_t a, std::size_t b) {
 LineFramer::~LineFramer() { release(); }
 
 void LineFramer::release() {
-  give_back_buffer(std::exchange(buffer_, nullptr), std::exchange(capacity_, 0));
+  free_buffers().give_back(std::exchange(buffer_, nullptr), std::exchange(capacity_, 0));
   begin_ = end_ = scanned_ = 0;
 }
 
@@ -130,9 +132,9 @@ void LineFramer::move_to(std::size_t capacity) {
   if (capacity == capacity_) {
     std::memmove(buffer_.get(), buffer_.get() + begin_, left);
   } else {
-    auto moved = take_buffer(capacity);
+    auto moved = free_buffers().take(capacity);
     if (left != 0) std::memcpy(moved.get(), buffer_.get() + begin_, left);
-    give_back_buffer(std::exchange(buffer_, std::move(moved)), capacity_);
+    free_buffers().give_back(std::exchange(buffer_, std::move(moved)), capacity_);
     capacity_ = capacity;
   }
   scanned_ -= begin_;

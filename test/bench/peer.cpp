@@ -170,7 +170,7 @@ class Peer {
     late_.push_back({due, fd, serials_[fd], std::string(text)});
   }
 
-  void dribble_or_append(Connection& connection, std::string text) {
+  void dribble_or_append(Connection& connection, const std::string& text) {
     if (plan_.dribble.count() == 0) {
       connection.out += text;
       return;
