@@ -14,7 +14,11 @@ packages_test=(
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(
-  clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck
+  clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck valgrind
+)
+# What the benchmark compares lonc with, and counts with.
+packages_bench=(
+  haproxy nutcracker perl python3 strace
 )
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -27,8 +31,10 @@ usage: cmake/bootstrap.sh COMMAND
   demo       build lonc, start it between two peers on loopback, and show what it does
   test [OPTION]...
              build everything and run all tests; options are those of cmake/test_summary.py
-  install [build|test|check]...
-             only install the Debian packages (all groups when none is named)
+  bench [OPTION]...
+             build it optimised and compare it with other proxies; options are those of test/bench/run.py
+  install [build|test|check|bench]...
+             only install the Debian packages (all but bench when none is named)
   packages   print the packages of all groups, and do nothing
 EOF
 }
@@ -104,6 +110,14 @@ run_tests() {
   bash "$root/cmake/run_tests.sh" dev "$@"
 }
 
+bench() {
+  install_missing "${packages_build[@]}" "${packages_test[@]}" "${packages_bench[@]}"
+  say "Building build/bench"
+  (cd "$root" && cmake --preset bench --log-level=WARNING)
+  cmake --build "$root/build/bench" --parallel "$(nproc)" --target lonc bench-peer bench-load
+  exec python3 -B "$root/test/bench/run.py" --build "$root/build/bench" "$@"
+}
+
 install_groups() {
   local group chosen=()
   if (($# == 0)); then set -- build test check; fi
@@ -112,6 +126,7 @@ install_groups() {
       build) chosen+=("${packages_build[@]}") ;;
       test) chosen+=("${packages_test[@]}") ;;
       check) chosen+=("${packages_check[@]}") ;;
+      bench) chosen+=("${packages_bench[@]}") ;;
       *) fail "no such group of packages: $group" ;;
     esac
   done
@@ -121,8 +136,9 @@ install_groups() {
 case ${1:-} in
   demo) demo ;;
   test) run_tests "${@:2}" ;;
+  bench) bench "${@:2}" ;;
   install) install_groups "${@:2}" ;;
-  packages) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_check[@]}" ;;
+  packages) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_check[@]}" "${packages_bench[@]}" ;;
   -h | --help) usage ;;
   *)
     usage >&2

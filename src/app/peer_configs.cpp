@@ -24,6 +24,7 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
   engine.delayed_first = settings.delayed_first;
   engine.delayed_timeout = settings.delayed_timeout;
   engine.delayed_max_attempts = settings.delayed_max_attempts;
+  engine.pipeline_depth = settings.pipeline_depth;
   return engine;
 }
 
@@ -41,9 +42,14 @@ net::SpoolerOptions spooler_options(const Settings& settings) {
 std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts) {
   std::vector<net::PeerConfig> configs;
   configs.reserve(hosts.hosts.size());
+  // Both have been checked when they were set.
+  const auto pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
+  const auto slow_commands = core::CommandSet::parse(settings.slow_commands).value_or(core::CommandSet());
   for (const core::Host& host : hosts.hosts) {
     net::PeerConfig config;
     config.engine = engine_settings(settings, host);
+    config.engine.pipeline_safe = pipeline_safe;
+    config.engine.slow_commands = slow_commands;
     config.name = host.name;
     config.address = host.address;
     config.port = settings.lond_port;

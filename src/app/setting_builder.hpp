@@ -4,6 +4,7 @@
 #include "setting_values.hpp"
 
 #include <lonc/app/setting_table.hpp>
+#include <lonc/core/command_set.hpp>
 
 #include <array>
 #include <chrono>
@@ -97,6 +98,18 @@ class Builder {
         [=](Settings& settings, std::string_view text) {
           if (!is_printable(text) || !is_good(text)) return false;
           settings.*field = text;
+          return true;
+        },
+        [=](const Settings& settings) { return settings.*field; });
+  }
+
+  void commands(Names names, std::string Settings::* field, std::string_view help) {
+    add(
+        names, "command words separated by commas, or nothing", Reload::yes, help,
+        [=](Settings& settings, std::string_view text) {
+          const auto value = core::CommandSet::parse(text);
+          if (!value) return false;
+          settings.*field = value->to_string();
           return true;
         },
         [=](const Settings& settings) { return settings.*field; });

@@ -1,22 +1,24 @@
 // A lond connection as PeerEngine sees it. Private to the engine.
 #pragma once
 
+#include <lonc/core/fifo.hpp>
 #include <lonc/core/handshake.hpp>
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/session_cipher.hpp>
 
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace lonc::core {
 
 // A request that has been written and is not answered yet.
 struct PeerEngine::InFlight {
-  ClientId client;
-  TimePoint accepted;
-  std::string word;  // the command word, short enough never to be on the heap
-  bool is_delayed = false;  // from the disk: there is no client
+  ClientId client{};
+  TimePoint accepted{};            // of a delayed message: when it was written
+  bool is_delayed = false;         // from the disk: there is no client
+  TimePoint written{};             // this and all below is set by send()
+  std::string word{};              // the command word, short enough never to be on the heap
+  bool may_be_followed = false;    // by pipelined requests, before it is answered
 };
 
 struct PeerEngine::Connection {
@@ -40,7 +42,7 @@ struct PeerEngine::Connection {
   State state = State::waiting;
   Handshake handshake;
   std::optional<SessionCipher> cipher;  // set when ready
-  std::vector<InFlight> in_flight;      // oldest first: replies come in the order of the requests
+  Fifo<InFlight> in_flight;             // replies come in the order of the requests
   TimePoint step_deadline = never;      // of connecting, of the present step of the handshake, of leaving
   TimePoint ready_since{};
   TimePoint idle_since{};

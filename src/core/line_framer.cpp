@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace lonc::core {
 
@@ -16,11 +17,52 @@ constexpr std::size_t usual_size = 16 * 1024;
 constexpr std::size_t kept_size = 64 * 1024;  // more than this is given back after a long line
 constexpr std::size_t smallest_room = small_size;
 
+// Buffers of the two usual sizes that nobody uses: a client needs one for the moment of its request, and malloc takes
+// longer for it than all else that is done with the line.
+class FreeBuffers {
+ public:
+  std::unique_ptr<char[]> take(std::size_t capacity) {
+    List* const list = list_of(capacity);
+    if (list == nullptr || list->empty()) return std::make_unique_for_overwrite<char[]>(capacity);
+    auto buffer = std::move(list->back());
+    list->pop_back();
+    return buffer;
+  }
+  void give_back(std::unique_ptr<char[]> buffer, std::size_t capacity) {
+    List* const list = list_of(capacity);
+    if (list != nullptr && list->size() < most_kept) list->push_back(std::move(buffer));
+  }
+
+ private:
+  using List = std::vector<std::unique_ptr<char[]>>;
+  static constexpr std::size_t most_kept = 128;  // of each size: 2.5 MiB in all
+
+  List* list_of(std::size_t capacity) {
+    if (capacity == small_size) return &small_;
+    return capacity == usual_size ? &usual_ : nullptr;
+  }
+
+  List small_;
+  List usual_;
+};
+
+FreeBuffers& free_buffers() {
+  thread_local FreeBuffers buffers;
+  return buffers;
+}
+
 constexpr std::size_t add_up(std::size_t a, std::size_t b) {
   return a > std::numeric_limits<std::size_t>::max() - b ? std::numeric_limits<std::size_t>::max() : a + b;
 }
 
 }  // namespace
+
+LineFramer::~LineFramer() { release(); }
+
+void LineFramer::release() {
+  free_buffers().give_back(std::exchange(buffer_, nullptr), std::exchange(capacity_, 0));
+  begin_ = end_ = scanned_ = 0;
+}
 
 std::span<char> LineFramer::prepare() {
   const bool was_filled = capacity_ != 0 && end_ == capacity_;
@@ -55,6 +97,12 @@ LineFramer::Result LineFramer::next(std::string_view& line) {
   return is_too_long ? Result::too_long : Result::need_more;
 }
 
+std::size_t LineFramer::lines_begun() const {
+  if (!has_bytes()) return 0;
+  const auto ends = std::count(buffer_.get() + begin_, buffer_.get() + end_, '\n');
+  return static_cast<std::size_t>(ends) + (buffer_[end_ - 1] == '\n' ? 0 : 1);
+}
+
 LineFramer::Result LineFramer::line_at(std::size_t newline, std::string_view& line) {
   const std::size_t start = begin_;
   begin_ = scanned_ = newline + 1;
@@ -84,9 +132,9 @@ void LineFramer::move_to(std::size_t capacity) {
   if (capacity == capacity_) {
     std::memmove(buffer_.get(), buffer_.get() + begin_, left);
   } else {
-    auto moved = std::make_unique_for_overwrite<char[]>(capacity);
+    auto moved = free_buffers().take(capacity);
     if (left != 0) std::memcpy(moved.get(), buffer_.get() + begin_, left);
-    buffer_ = std::move(moved);
+    free_buffers().give_back(std::exchange(buffer_, std::move(moved)), capacity_);
     capacity_ = capacity;
   }
   scanned_ -= begin_;
@@ -102,8 +150,7 @@ void LineFramer::give_back() {
     move_to(usual_size);
     return;
   }
-  buffer_.reset();
-  capacity_ = begin_ = end_ = scanned_ = 0;
+  release();
 }
 
 }  // namespace lonc::core

@@ -39,8 +39,9 @@ void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view li
   if (line == close_command) return close_on_request(now, client);
   if (state_ == PeerState::up) {
     const bool may_go_now = queue_.empty() && !holds_live(now);
-    if (Connection* connection = may_go_now ? idle_connection(now) : nullptr)
-      return send(*connection, {.client = client, .accepted = now, .word = command_word(line)}, line);
+    Connection* connection = may_go_now ? idle_connection(now) : nullptr;
+    if (!connection && may_go_now && queue_.empty()) connection = pipeline_connection(now, line);
+    if (connection) return send(now, *connection, {.client = client, .accepted = now}, line);
     // A connection that has just turned out to be dead may have been the last; then the state is another now.
     if (state_ == PeerState::up) return enqueue(now, client, line);
   }
@@ -73,6 +74,14 @@ void PeerEngine::dispatch(TimePoint now) {
     const bool has_live = !queue_.empty() && !holds_live(now);
     const bool has_delayed = can_send_delayed(now);
     Connection* connection = has_live || has_delayed ? idle_connection(now) : nullptr;
+    // Live and delayed ones alternate, so that neither starves the other.
+    if (connection && has_delayed && !(has_live && delayed_->is_live_turn)) {
+      send_delayed(now, *connection);
+      continue;
+    }
+    // One that may not be pipelined is not overtaken by those that may: it would wait for an idle connection for ever.
+    // (Looking for that may have ended the last connection, and the queue with it.)
+    if (!connection && has_live && !queue_.empty()) connection = pipeline_connection(now, queue_.front().line);
     if (!connection) break;
     // Live and delayed ones alternate, so that neither starves the other.
     if (has_delayed && !(has_live && delayed_->is_live_turn)) {
@@ -82,16 +91,24 @@ void PeerEngine::dispatch(TimePoint now) {
     delayed_->is_live_turn = false;
     const Queued next = std::move(queue_.front());
     queue_.pop_front();
-    send(*connection, {.client = next.client, .accepted = next.accepted, .word = command_word(next.line)}, next.line);
+    send(now, *connection, {.client = next.client, .accepted = next.accepted}, next.line);
   }
 }
 
-void PeerEngine::send(Connection& connection, InFlight request, std::string_view line) {
+void PeerEngine::send(TimePoint now, Connection& connection, InFlight request, std::string_view line) {
+  const bool is_behind = !connection.in_flight.empty();
   const TimePoint due = answer_due(request);
-  connection.in_flight.push_back(std::move(request));
+  request.written = now;
+  request.word = command_word(line);
+  request.may_be_followed =
+      !request.is_delayed && request.word != "exit" && !settings_.slow_commands.contains(request.word);
+  connection.in_flight.push(std::move(request));
   if (is_encrypted_request(line)) {
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
-    effects_.write_line(connection.id, wire_);
+    line = wire_;
+  }
+  if (is_behind) {
+    effects_.write_behind(connection.id, line);
   } else {
     effects_.write_line(connection.id, line);
   }

@@ -19,6 +19,12 @@ constexpr Duration attempt_spacing = std::chrono::seconds{1};
 // A connection that was open for so long has been of use, even without one answer.
 constexpr Duration works_after = std::chrono::seconds{10};
 
+// Nothing is written behind a request that has been in flight for longer.
+constexpr Duration longest_pipelined_wait = std::chrono::seconds{1};
+
+// A peer that lets a request wait for so long is given a further connection in place of a deeper pipeline.
+constexpr Duration pipeline_patience = std::chrono::milliseconds{50};
+
 }  // namespace
 
 PeerEngine::Connection* PeerEngine::find(ConnectionId id) {
@@ -36,6 +42,27 @@ PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
     if (!error) return &connection;
     end_connection(now, connection.id, error);
   }
+}
+
+// A connection that has requests in flight and may take this one behind them. Nothing is written behind a request that
+// takes long: should its time run out, those behind it are answered con_lost, too, and may have been carried out.
+PeerEngine::Connection* PeerEngine::pipeline_connection(TimePoint now, std::string_view line) {
+  if (settings_.pipeline_depth < 2 || is_encrypted_request(line) ||
+      !settings_.pipeline_safe.contains(leading_word(line)))
+    return nullptr;
+  // A delayed message needs a connection for itself, and none would ever fall idle.
+  if (can_send_delayed(now)) return nullptr;
+  Connection* best = nullptr;
+  for (const auto& connection : connections_) {
+    const auto& in_flight = connection->in_flight;
+    if (connection->state != Connection::State::ready || in_flight.empty() ||
+        in_flight.size() >= settings_.pipeline_depth || !in_flight.back().may_be_followed ||
+        now - in_flight.front().written > longest_pipelined_wait)
+      continue;
+    if (!best || in_flight.size() < best->in_flight.size()) best = connection.get();
+  }
+  if (best && now - best->in_flight.front().written >= pipeline_patience) open_what_is_missing(now, 1);
+  return best;
 }
 
 std::size_t PeerEngine::count_ready() const {
@@ -57,11 +84,11 @@ void PeerEngine::begin_attempt(TimePoint now) {
   effects_.open_connection(id);
 }
 
-// While up: the connections that are always kept, and one for each request that waits.
-void PeerEngine::open_what_is_missing(TimePoint now) {
+// While up: the connections that are always kept, and one for each request that waits, and `more`.
+void PeerEngine::open_what_is_missing(TimePoint now, std::size_t more) {
   if (now < extra_not_before_) return lower_deadline(extra_not_before_);
   const std::size_t waiting = (holds_live(now) ? 0 : queue_.size()) + (can_send_delayed(now) ? 1 : 0);
-  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + waiting);
+  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + waiting + more);
   const std::size_t target = std::min(wanted, settings_.max_connections);
   while (connections_.size() < target) begin_attempt(now);
 }
@@ -111,14 +138,14 @@ void PeerEngine::connection_closed(TimePoint now, ConnectionId id, std::error_co
   end_connection(now, id, error);
 }
 
-void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line, bool more) {
+void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line, std::size_t following) {
   Connection* connection = find(id);
   if (!connection) return;
   switch (connection->state) {
     case Connection::State::handshaking:
-      return handshake_line(now, *connection, line, more);
+      return handshake_line(now, *connection, line, following);
     case Connection::State::ready:
-      return reply_line(now, *connection, line, more);
+      return reply_line(now, *connection, line, following);
     case Connection::State::leaving:
       effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": " + escape_outside_text(line));
       return end_connection(now, id, Errc::draining);
@@ -128,10 +155,10 @@ void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view 
   }
 }
 
-void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::string_view line, bool more) {
+void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following) {
   Handshake& handshake = connection.handshake;
   // lond never speaks ahead. What it says too early would be taken for the answer to the next step.
-  if (more) return end_connection(now, connection.id, Errc::handshake_garbage);
+  if (following != 0) return end_connection(now, connection.id, Errc::handshake_garbage);
   if (const std::error_code error = handshake.on_line(line, wire_)) return end_connection(now, connection.id, error);
   if (const std::string warning = handshake.take_warning(); !warning.empty()) effects_.log(Severity::warning, warning);
   if (handshake.step() == Handshake::Step::done) return became_ready(now, connection);
@@ -160,9 +187,9 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   if (count_ready() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
 
-void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_view line, bool more) {
+void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following) {
   // More lines than requests: which of them is the answer can not be told, so none is given to anyone.
-  if (connection.in_flight.empty() || (connection.in_flight.size() == 1 && more)) {
+  if (connection.in_flight.size() <= following) {
     report_incident(now,
                     settings_.peer_id + " spoke out of turn; the connection is closed and its requests get con_lost");
     return end_connection(now, connection.id, Errc::out_of_turn);
@@ -175,8 +202,7 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
     }
     line = wire_;
   }
-  const InFlight request = std::move(connection.in_flight.front());
-  connection.in_flight.erase(connection.in_flight.begin());
+  const InFlight request = connection.in_flight.pop();
   connection.has_answered = true;
   hang_ups_ = 0;
   backoff_.reset();
@@ -190,7 +216,10 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
 
   // lond hangs up after its answer to `exit`: nothing else may be written to this connection.
   if (request.word == "exit") return end_connection(now, connection.id, Errc::exit_sent);
-  if (!connection.in_flight.empty()) return;
+  if (!connection.in_flight.empty()) {
+    if (!queue_.empty()) dispatch(now);
+    return;
+  }
   connection.idle_since = now;
   if (state_ == PeerState::draining) return leave(now, connection);
   if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
@@ -209,10 +238,11 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
       connection->state == Connection::State::handshaking ? to_string(connection->handshake.step()) : "";
   if (error != Errc::idle && error != Errc::exit_sent && error != Errc::draining && error != Errc::close_requested)
     note_error(now, error, awaited);
-  for (const InFlight& request : connection->in_flight) {
+  for (std::size_t number = 0; number != connection->in_flight.size(); ++number) {
+    const InFlight& request = connection->in_flight[number];
     if (request.is_delayed) {
       delayed_lost(now, error);
-    } else if (error == Errc::reply_too_long && &request == &connection->in_flight.front()) {
+    } else if (error == Errc::reply_too_long && number == 0) {
       // It would be as long the next time: con_lost would make the client try for ever.
       ++counters_.errors;
       effects_.reply(request.client, "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");

@@ -100,7 +100,7 @@ void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
   const std::string& line = delayed.batch.front().line;
   delayed.is_sent = true;
   delayed.is_live_turn = true;
-  send(connection, {.client = {}, .accepted = now, .word = command_word(line), .is_delayed = true}, line);
+  send(now, connection, {.accepted = now, .is_delayed = true}, line);
 }
 
 void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {

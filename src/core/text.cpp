@@ -2,6 +2,8 @@
 
 #include <lonc/core/session_cipher.hpp>
 
+#include <algorithm>
+
 namespace lonc::core {
 
 namespace {
@@ -41,6 +43,11 @@ std::string command_word(std::string_view request) {
     if (!is_word_byte(c)) c = '?';
   }
   return word;
+}
+
+std::string_view leading_word(std::string_view request) {
+  const auto end = std::ranges::find_if_not(request, is_word_byte);
+  return {request.begin(), end};
 }
 
 std::string escape_outside_text(std::string_view text, std::size_t limit) {

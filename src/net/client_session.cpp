@@ -1,7 +1,5 @@
 #include <lonc/net/client_session.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <utility>
 
 namespace lonc::net {
@@ -9,28 +7,37 @@ namespace lonc::net {
 namespace {
 
 constexpr unsigned lines_per_turn = 16;  // then others on the loop have their turn
+constexpr unsigned looks_before_watching = 2;
 
 }  // namespace
 
-ClientSession::ClientSession(Strand strand, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot,
-                             const Limits& limits, Handler& handler)
+ClientSession::ClientSession(Strand strand, std::shared_ptr<Turn> turn, core::ClientId id, UniqueFd fd,
+                             ClientLimit::Slot slot, const Limits& limits, Handler& handler)
     : strand_(std::move(strand)),
+      turn_(std::move(turn)),
       id_(id),
       slot_(std::move(slot)),
       socket_(strand_, std::move(fd), limits.line_length),
       limits_(limits),
       handler_(&handler),
-      answered_(strand_) {}
+      answered_(strand_, turn_) {}
 
 Task<void> ClientSession::run() {
   const auto self = shared_from_this();
   if (slot_.is_refused()) end_in(limits_.refused_timeout);
   unsigned lines = 0;
+  unsigned looks = 0;
   while (handler_ != nullptr) {
     const LineSocket::ReadResult read = socket_.try_read_line();
     if (read.kind == LineSocket::Read::would_block) {
       if (is_broken_) break;
       lines = 0;
+      // Most clients close as soon as they have been answered: one that is looked at again a turn later never has to be
+      // made known to the reactor.
+      if (!socket_.is_watched() && looks++ < looks_before_watching) {
+        co_await turn_->next();
+        continue;
+      }
       const std::error_code error = co_await socket_.wait_readable();
       if (error) break;
       continue;
@@ -41,12 +48,13 @@ Task<void> ClientSession::run() {
       break;
     }
     is_busy_ = true;
+    looks = 0;
     give_line(read);
     if (!answered_.take()) co_await answered_.wait();
     if (handler_ != nullptr && socket_.has_unsent() && !is_broken_) co_await write_rest();
     is_busy_ = false;
     if (handler_ != nullptr) handler_->client_answered(id_);
-    if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
+    if (++lines % lines_per_turn == 0) co_await turn_->next();
   }
   if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_gone(id_);
   socket_.close();

@@ -4,6 +4,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -51,6 +52,8 @@ LineSocket::ReadResult LineSocket::try_read_line() {
     if (received > 0) {
       framer_.commit(static_cast<std::size_t>(received));
       total += static_cast<std::size_t>(received);
+      received_ += static_cast<std::size_t>(received);
+      was_short_ = static_cast<std::size_t>(received) < room.size();
     } else if (received == 0) {
       return {Read::end};
     } else if (would_block(errno)) {
@@ -133,6 +136,12 @@ std::error_code LineSocket::check_quiet() const {
   return would_block(errno) ? std::error_code() : last_error();
 }
 
+std::uint64_t LineSocket::arrived() const {
+  int unread = 0;
+  if (::ioctl(fd_, FIONREAD, &unread) != 0) unread = 0;
+  return received_ + static_cast<std::uint64_t>(unread);
+}
+
 void LineSocket::set_line_limit(std::size_t bytes) {
   line_limit_ = bytes;
   framer_.set_limit(bytes);
@@ -161,6 +170,7 @@ std::error_code LineSocket::watch() {
 
 Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait_type what) {
   release_idle_buffers();
+  was_short_ = false;
   const std::error_code unwatched = watch();
   if (unwatched) co_return unwatched;
   boost::system::error_code error;
@@ -170,7 +180,8 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
 
 // A client or a connection may be idle for hours.
 void LineSocket::release_idle_buffers() {
-  if (!framer_.has_bytes() && !framer_.is_discarding()) framer_ = core::LineFramer(line_limit_);
+  if (!framer_.has_bytes()) framer_.release();
+  if (!has_unsent() && unsent_.capacity() != 0) std::string().swap(unsent_);
 }
 
 }  // namespace lonc::net

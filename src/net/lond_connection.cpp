@@ -107,10 +107,11 @@ Task<void> LondConnection::guard(Task<void> loop) {
 Task<void> LondConnection::read_lines() {
   unsigned lines = 0;
   while (!is_closed()) {
-    const LineSocket::ReadResult read = socket_->try_read_line();
+    const LineSocket::ReadResult read =
+        socket_->is_drained() ? LineSocket::ReadResult{LineSocket::Read::would_block} : socket_->try_read_line();
     switch (read.kind) {
       case LineSocket::Read::line:
-        handler_->line_received(id_, read.text, socket_->has_bytes());
+        give_line(read.text);
         if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
         break;
       case LineSocket::Read::would_block: {
@@ -132,11 +133,22 @@ Task<void> LondConnection::read_lines() {
   }
 }
 
+void LondConnection::give_line(std::string_view line) {
+  if (!order_.is_possible(socket_->passed() - line.size() - 1)) return ended(core::Errc::out_of_turn);
+  // What was counted once is only counted down: no byte is received as long as whole lines are left.
+  if (!socket_->has_bytes()) {
+    following_ = 0;
+  } else {
+    following_ = following_ > 1 ? following_ - 1 : socket_->lines_begun();
+  }
+  handler_->line_received(id_, line, following_);
+}
+
 // Only what the socket did not take at once is written here.
 Task<void> LondConnection::write_lines() {
   while (!is_closed()) {
     std::error_code error = write_error_;
-    if (!error) error = socket_->flush();
+    if (!error) error = send_kept();
     if (!error && socket_->has_unsent()) {
       error = co_await socket_->wait_writable();
     } else if (!error && !wake_.take()) {
@@ -156,8 +168,26 @@ void LondConnection::ended(std::error_code error) {
 
 void LondConnection::write_line(std::string_view line) {
   if (is_closed() || !socket_ || write_error_) return;
+  order_.written_to_quiet();
   write_error_ = socket_->send_line(line);
   if (write_error_ || socket_->has_unsent()) wake_.notify();
+}
+
+void LondConnection::write_behind(std::string_view line) {
+  if (is_closed() || !socket_ || write_error_) return;
+  socket_->queue_line(line);
+  ++kept_;
+}
+
+void LondConnection::flush() {
+  if (is_closed() || !socket_ || write_error_) return;
+  write_error_ = send_kept();
+  if (write_error_ || socket_->has_unsent()) wake_.notify();
+}
+
+std::error_code LondConnection::send_kept() {
+  if (kept_ != 0) order_.about_to_write(std::exchange(kept_, 0), socket_->arrived());
+  return socket_->flush();
 }
 
 void LondConnection::set_line_limit(std::size_t bytes) {

@@ -36,6 +36,7 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode, config_.socket_group,
                                                 services_.client_limit)),
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
+      turn_(std::make_shared<Turn>(strand_)),
       timer_(strand_),
       drain_timer_(strand_),
       state_since_(std::chrono::system_clock::now()),
@@ -68,6 +69,9 @@ void PeerSession::Impl::spawn(Coroutine task) {
 void PeerSession::Impl::start() {
   guarded([this] {
     subscribe_to_spool();
+    turn_->set_end([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->flush();
+    });
     engine_.start(now());
     spawn([this, listener = listener_] { return listener->run(*this); });
   });
@@ -95,7 +99,7 @@ void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
     const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout,
                                        refused_client_time};
     ClientSession::Handler& handler = *this;
-    auto client = std::make_shared<ClientSession>(strand_, id, std::move(fd), std::move(slot), limits, handler);
+    auto client = std::make_shared<ClientSession>(strand_, turn_, id, std::move(fd), std::move(slot), limits, handler);
     clients_.emplace(id, client);
     spawn([client = std::move(client)] { return client->run(); });
   });
@@ -162,6 +166,20 @@ void PeerSession::Impl::write_line(core::ConnectionId id, std::string_view line)
   if (auto* const connection = find(id)) connection->write_line(line);
 }
 
+// The requests of one turn that go behind others leave together, at its end: one write per connection for all of them.
+void PeerSession::Impl::write_behind(core::ConnectionId id, std::string_view line) {
+  auto* const connection = find(id);
+  if (connection == nullptr) return;
+  connection->write_behind(line);
+  has_unflushed_ = true;
+  turn_->request();
+}
+
+void PeerSession::Impl::flush() {
+  if (!std::exchange(has_unflushed_, false)) return;
+  for (const auto& connection : connections_) connection->flush();
+}
+
 void PeerSession::Impl::set_line_limit(core::ConnectionId id, std::size_t bytes) {
   if (auto* const connection = find(id)) connection->set_line_limit(bytes);
 }
@@ -196,8 +214,8 @@ void PeerSession::Impl::connection_failed(core::ConnectionId id, std::error_code
   guarded([&] { engine_.connection_failed(now(), id, error); });
 }
 
-void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, bool more) {
-  guarded([&] { engine_.line_received(now(), id, line, more); });
+void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, std::size_t following) {
+  guarded([&] { engine_.line_received(now(), id, line, following); });
 }
 
 void PeerSession::Impl::connection_closed(core::ConnectionId id, std::error_code error) {

@@ -10,6 +10,7 @@
 #include <lonc/net/peer_address.hpp>
 #include <lonc/net/peer_session.hpp>
 #include <lonc/net/spooler.hpp>
+#include <lonc/net/turn.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -58,6 +59,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void close_client(core::ClientId client) override;
   void open_connection(core::ConnectionId connection) override;
   void write_line(core::ConnectionId connection, std::string_view line) override;
+  void write_behind(core::ConnectionId connection, std::string_view line) override;
   void set_line_limit(core::ConnectionId connection, std::size_t bytes) override;
   std::error_code check_quiet(core::ConnectionId connection) override;
   void close_connection(core::ConnectionId connection) override;
@@ -89,7 +91,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void connection_trying(const PeerAddress::Endpoint& endpoint) override;
   void connection_up(core::ConnectionId connection) override;
   void connection_failed(core::ConnectionId connection, std::error_code error) override;
-  void line_received(core::ConnectionId connection, std::string_view line, bool more) override;
+  void line_received(core::ConnectionId connection, std::string_view line, std::size_t following) override;
   void connection_closed(core::ConnectionId connection, std::error_code error) override;
 
   template <typename Action>
@@ -100,6 +102,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void refresh_status();
   LondConnection* find(core::ConnectionId id);
   std::shared_ptr<LondConnection> take(core::ConnectionId id);
+  void flush();
   void arm_timer();
   void timer_fired();
   void check_drained();
@@ -122,6 +125,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
   std::vector<std::shared_ptr<LondConnection>> connections_;
   Spooler::Handle delayed_;
+  const std::shared_ptr<Turn> turn_;
+  bool has_unflushed_ = false;  // requests were kept for the end of the turn
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine

@@ -94,6 +94,9 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"max-connections", "21"},
                                                                    {"max-attempts", "22"},
                                                                    {"max-connecting", "23"},
+                                                                   {"pipeline-depth", "32"},
+                                                                   {"pipeline-safe", "ls,get"},
+                                                                   {"slow-commands", ""},
                                                                    {"delayed-min-age", "27"},
                                                                    {"delayed-first", "strict"},
                                                                    {"delayed-timeout", "28"},
@@ -146,6 +149,9 @@ TEST_CASE("each setter changes its own field") {
   expected.max_connections = 21;
   expected.max_attempts = 22;
   expected.max_connecting = 23;
+  expected.pipeline_depth = 32;
+  expected.pipeline_safe = "get, ls";
+  expected.slow_commands = "";
   expected.delayed_min_age = seconds{27};
   expected.delayed_first = lonc::core::Duration::max();
   expected.delayed_timeout = seconds{28};

@@ -40,8 +40,8 @@ class EngineHarness : public Effects {
     engine.connection_started(now, ConnectionId{connection});
     engine.connection_failed(now, ConnectionId{connection}, error);
   }
-  void line(std::uint64_t connection, std::string_view text, bool more = false) {
-    engine.line_received(now, ConnectionId{connection}, text, more);
+  void line(std::uint64_t connection, std::string_view text, std::size_t following = 0) {
+    engine.line_received(now, ConnectionId{connection}, text, following);
     answer_fetch();
   }
   void closed(std::uint64_t connection, std::error_code error = Errc::connection_closed) {
@@ -96,6 +96,7 @@ class EngineHarness : public Effects {
   void close_client(ClientId client) override { add("close client", id(client), ""); }
   void open_connection(ConnectionId connection) override { add("open", id(connection), ""); }
   void write_line(ConnectionId connection, std::string_view line) override { add("write", id(connection), line); }
+  void write_behind(ConnectionId connection, std::string_view line) override { add("behind", id(connection), line); }
   void set_line_limit(ConnectionId, std::size_t) override {}
   std::error_code check_quiet(ConnectionId connection) override {
     const auto at = noisy.find(id(connection));

@@ -21,8 +21,8 @@ struct Fixture : ClientSession::Handler {
   explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(strand, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits,
-                                              *this);
+    session = std::make_shared<ClientSession>(strand, turn, ClientId{7}, std::move(ours), std::move(*clients.admit()),
+                                              limits, *this);
     lonc::test::spawn(strand, [held = session] { return held->run(); });
   }
   ~Fixture() override {
@@ -42,6 +42,7 @@ struct Fixture : ClientSession::Handler {
 
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
+  std::shared_ptr<lonc::net::Turn> turn = std::make_shared<lonc::net::Turn>(strand);
   ClientLimit clients;
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;

@@ -22,6 +22,8 @@ class Effects {
   // Answered later by connection_started, then connection_up or connection_failed.
   virtual void open_connection(ConnectionId connection) = 0;
   virtual void write_line(ConnectionId connection, std::string_view line) = 0;
+  // To a connection with requests in flight: may be kept until the end of the turn, to go out with others in one write.
+  virtual void write_behind(ConnectionId connection, std::string_view line) = 0;
   // Longer lines from this connection are reported as connection_closed with Errc::reply_too_long.
   virtual void set_line_limit(ConnectionId connection, std::size_t bytes) = 0;
   // Asked of a connection with nothing in flight, right before a request is written to it: looks at the socket.

@@ -17,6 +17,9 @@ class LineFramer {
   };
 
   explicit LineFramer(std::size_t limit) : limit_(limit) {}
+  ~LineFramer();
+  LineFramer(const LineFramer&) = delete;
+  LineFramer& operator=(const LineFramer&) = delete;
 
   // Room to receive into, at least 4 KiB; commit() says how much of it was filled. Ends what next() returned.
   std::span<char> prepare();
@@ -24,8 +27,15 @@ class LineFramer {
 
   Result next(std::string_view& line);
 
+  // Gives the memory back, and with it what is buffered.
+  void release();
+
   // True if bytes are buffered that no call of next() has returned yet.
   bool has_bytes() const { return end_ != begin_; }
+
+  std::size_t buffered() const { return end_ - begin_; }
+  // Of these bytes: the lines, also one without its end.
+  std::size_t lines_begun() const;
 
   // True while the rest of a line that was too long is being passed over.
   bool is_discarding() const { return discarding_; }

@@ -42,8 +42,8 @@ class PeerEngine {
   void connection_started(TimePoint now, ConnectionId connection);
   void connection_up(TimePoint now, ConnectionId connection);
   void connection_failed(TimePoint now, ConnectionId connection, std::error_code error);
-  // `more` says that bytes after this line have been received already.
-  void line_received(TimePoint now, ConnectionId connection, std::string_view line, bool more);
+  // `following`: lines after this one, also one without its end, whose bytes have been received already.
+  void line_received(TimePoint now, ConnectionId connection, std::string_view line, std::size_t following);
   void connection_closed(TimePoint now, ConnectionId connection, std::error_code error);
 
   // --- from the spool
@@ -82,7 +82,7 @@ class PeerEngine {
   // peer_engine.cpp: requests, clock, operator
   void enqueue(TimePoint now, ClientId client, std::string_view line);
   void dispatch(TimePoint now);
-  void send(Connection& connection, InFlight request, std::string_view line);
+  void send(TimePoint now, Connection& connection, InFlight request, std::string_view line);
   TimePoint answer_due(const InFlight& request) const;
   void answer_con_lost(ClientId client);
   void fail_queue();
@@ -95,15 +95,16 @@ class PeerEngine {
   // peer_engine_connections.cpp: the life of connections, and with it of the peer
   Connection* find(ConnectionId id);
   Connection* idle_connection(TimePoint now);
+  Connection* pipeline_connection(TimePoint now, std::string_view line);
   std::size_t count_ready() const;
   std::size_t count_opening() const;
   void begin_attempt(TimePoint now);
-  void open_what_is_missing(TimePoint now);
+  void open_what_is_missing(TimePoint now, std::size_t more = 0);
   void bring_forward(TimePoint now);
   TimePoint earliest_attempt(TimePoint now) const;
-  void handshake_line(TimePoint now, Connection& connection, std::string_view line, bool more);
+  void handshake_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following);
   void became_ready(TimePoint now, Connection& connection);
-  void reply_line(TimePoint now, Connection& connection, std::string_view line, bool more);
+  void reply_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following);
   void end_connection(TimePoint now, ConnectionId id, std::error_code error);
   void end_all_connections(TimePoint now, std::error_code error);
   bool had_worked(TimePoint now, const Connection& connection, std::error_code error);

@@ -1,6 +1,7 @@
 // The values that decide how one peer is treated. Defaults are those of docs: lonc.conf(5).
 #pragma once
 
+#include <lonc/core/command_set.hpp>
 #include <lonc/core/types.hpp>
 
 #include <chrono>
@@ -24,6 +25,9 @@ struct PeerSettings {
 
   std::size_t min_connections = 1;
   std::size_t max_connections = 10;
+  std::size_t pipeline_depth = 1;               // requests in flight on one connection; 1: no pipelining
+  CommandSet pipeline_safe;                     // only these are written behind others
+  CommandSet slow_commands;                     // nothing is written behind these
   std::size_t max_queue = 10'000;               // requests that wait for a connection
   std::size_t max_line_length = 16 * 1024 * 1024;  // bytes, without line end
   unsigned max_attempts = 0;                    // failed attempts in a row before giving up; 0: never

@@ -12,6 +12,10 @@ namespace lonc::core {
 // All that a log or a status ever shows of a request.
 std::string command_word(std::string_view request);
 
+// The letters, digits and '_' at the beginning of a request that is not encrypted: its command, unless the request is
+// malformed.
+std::string_view leading_word(std::string_view request);
+
 // Outside text for the log, which loncron puts into a web page, and the TAB-separated status file: < > & become
 // entities, control and non-ASCII bytes \xHH; longer than `limit` bytes is cut and marked with "...".
 std::string escape_outside_text(std::string_view text, std::size_t limit = 200);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <lonc/net/executor.hpp>
+#include <lonc/net/turn.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,6 +16,8 @@ namespace lonc::net {
 class AsyncEvent {
  public:
   explicit AsyncEvent(Strand strand) : strand_(std::move(strand)) {}
+  // The waiter goes on in the next turn, together with others.
+  AsyncEvent(Strand strand, std::shared_ptr<Turn> turn) : strand_(std::move(strand)), turn_(std::move(turn)) {}
   AsyncEvent(const AsyncEvent&) = delete;
   AsyncEvent& operator=(const AsyncEvent&) = delete;
 
@@ -26,7 +30,7 @@ class AsyncEvent {
     }
     Waiter waiter = std::move(*waiter_);
     waiter_.reset();
-    boost::asio::post(strand_, std::move(waiter));
+    resume(std::move(waiter));
   }
 
   // True if notify() was called since the last wait; the notification is used up by it. Saves the cost of wait().
@@ -37,7 +41,7 @@ class AsyncEvent {
     return boost::asio::async_initiate<const Token&, void()>(
         [this](Waiter waiter) {
           if (take()) {
-            boost::asio::post(strand_, std::move(waiter));
+            resume(std::move(waiter));
           } else {
             waiter_.emplace(std::move(waiter));
           }
@@ -47,9 +51,15 @@ class AsyncEvent {
 
  private:
   using Token = boost::asio::use_awaitable_t<Strand>;
-  using Waiter = boost::asio::async_result<Token, void()>::handler_type;
+  using Waiter = Turn::Waiter;
+
+  void resume(Waiter waiter) {
+    if (turn_) return turn_->add(std::move(waiter));
+    boost::asio::post(strand_, std::move(waiter));
+  }
 
   Strand strand_;
+  std::shared_ptr<Turn> turn_;
   bool is_set_ = false;
   std::optional<Waiter> waiter_;
 };

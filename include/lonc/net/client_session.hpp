@@ -6,6 +6,7 @@
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/line_socket.hpp>
+#include <lonc/net/turn.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <cstddef>
@@ -35,8 +36,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     core::Duration refused_timeout;  // for a refused client to say its line
   };
 
-  ClientSession(Strand strand, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot, const Limits& limits,
-                Handler& handler);
+  ClientSession(Strand strand, std::shared_ptr<Turn> turn, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot,
+                const Limits& limits, Handler& handler);
 
   // The whole life of the session. Exceptions of the handler come out of it.
   Task<void> run();
@@ -56,6 +57,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void end_in(core::Duration time);
 
   Strand strand_;
+  std::shared_ptr<Turn> turn_;
   core::ClientId id_;
   ClientLimit::Slot slot_;
   LineSocket socket_;

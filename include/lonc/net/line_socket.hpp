@@ -9,6 +9,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,8 +51,18 @@ class LineSocket {
   Task<std::error_code> wait_readable() { return wait(boost::asio::posix::descriptor_base::wait_read); }
   Task<std::error_code> wait_writable() { return wait(boost::asio::posix::descriptor_base::wait_write); }
 
+  // A wait has been begun before: the reactor knows the descriptor.
+  bool is_watched() const { return watched_.has_value(); }
+
   // True if bytes have been received that try_read_line() has not returned yet.
   bool has_bytes() const { return framer_.has_bytes(); }
+  // Lines that have begun in these bytes.
+  std::size_t lines_begun() const { return framer_.lines_begun(); }
+  // The last receive took all that was there, and no byte of it is left: asking again now would be in vain.
+  bool is_drained() const { return was_short_ && !framer_.has_bytes(); }
+  // How many bytes try_read_line() has been through, and how many have come from the other side, read or not.
+  std::uint64_t passed() const { return received_ - framer_.buffered(); }
+  std::uint64_t arrived() const;
   // No error if neither bytes nor an end of file are waiting, here or in the socket; otherwise Errc::out_of_turn,
   // Errc::connection_closed or the socket's own error.
   std::error_code check_quiet() const;
@@ -79,6 +90,8 @@ class LineSocket {
   std::optional<Descriptor> watched_;  // owns fd_ from the first wait on
   std::size_t line_limit_;
   core::LineFramer framer_;
+  std::uint64_t received_ = 0;
+  bool was_short_ = false;
   std::string unsent_;    // lines with their '\n'
   std::size_t sent_ = 0;  // of unsent_
 };

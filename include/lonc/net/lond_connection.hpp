@@ -2,6 +2,7 @@
 // when to give up is decided by core::PeerEngine.
 #pragma once
 
+#include <lonc/core/answer_order.hpp>
 #include <lonc/core/types.hpp>
 #include <lonc/net/async_event.hpp>
 #include <lonc/net/connect_gate.hpp>
@@ -11,6 +12,7 @@
 #include <lonc/net/peer_address.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string_view>
@@ -30,8 +32,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
     virtual void connection_up(core::ConnectionId connection) = 0;
     // The last event, if it was not up.
     virtual void connection_failed(core::ConnectionId connection, std::error_code error) = 0;
-    // `more`: bytes after this line have been received already.
-    virtual void line_received(core::ConnectionId connection, std::string_view line, bool more) = 0;
+    // `following`: lines that have begun after this one in what has been received already.
+    virtual void line_received(core::ConnectionId connection, std::string_view line, std::size_t following) = 0;
     // The last event, if it was up.
     virtual void connection_closed(core::ConnectionId connection, std::error_code error) = 0;
   };
@@ -51,6 +53,9 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // Sends at once: between check_quiet() and the sending of a request nothing that came too late for an earlier one
   // may slip in. An error is an event of a later turn.
   void write_line(std::string_view line);
+  // Keeps it for the next flush(). Only where requests are in flight: see core::AnswerOrder.
+  void write_behind(std::string_view line);
+  void flush();
   // The handshake is over with this: the slot of the attempt is given back.
   void set_line_limit(std::size_t bytes);
   // See core::Effects.
@@ -66,6 +71,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   Task<void> guard(Task<void> loop);
   Task<void> read_lines();
   Task<void> write_lines();
+  void give_line(std::string_view line);
+  std::error_code send_kept();
   void ended(std::error_code error);
   bool is_closed() const { return handler_ == nullptr; }
 
@@ -79,6 +86,9 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
   AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
   std::error_code write_error_;
+  core::AnswerOrder order_;
+  std::uint64_t kept_ = 0;     // lines of write_behind() that no send has been tried for
+  std::size_t following_ = 0;  // see Handler::line_received()
   std::exception_ptr failure_;  // of one of the two loops
 };
 

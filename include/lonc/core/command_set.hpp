@@ -1,0 +1,32 @@
+// A set of command words, as a setting lists them: "get, keys". Asked once for each request that could be pipelined.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lonc::core {
+
+class CommandSet {
+ public:
+  CommandSet() = default;
+
+  // Words of letters, digits and '_', separated by commas or blanks. Nothing if `text` holds anything else.
+  static std::optional<CommandSet> parse(std::string_view text);
+
+  bool contains(std::string_view word) const;
+  // In alphabetical order, "get, keys".
+  std::string to_string() const;
+
+  bool operator==(const CommandSet& other) const { return words() == other.words(); }
+
+ private:
+  using Words = std::vector<std::string>;
+  const Words& words() const;
+
+  std::shared_ptr<const Words> words_;  // sorted, each once; the same for thousands of peers, so copies share it
+};
+
+}  // namespace lonc::core

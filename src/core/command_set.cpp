@@ -1,0 +1,53 @@
+#include <lonc/core/command_set.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace lonc::core {
+
+namespace {
+
+constexpr std::string_view separators = ", \t";
+
+constexpr bool is_word_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+}  // namespace
+
+const CommandSet::Words& CommandSet::words() const {
+  static const Words none;
+  return words_ ? *words_ : none;
+}
+
+std::optional<CommandSet> CommandSet::parse(std::string_view text) {
+  Words words;
+  while (true) {
+    const std::size_t begin = text.find_first_not_of(separators);
+    if (begin == std::string_view::npos) break;
+    text.remove_prefix(begin);
+    const std::string_view word = text.substr(0, text.find_first_of(separators));
+    if (!std::ranges::all_of(word, is_word_byte)) return std::nullopt;
+    words.emplace_back(word);
+    text.remove_prefix(word.size());
+  }
+  std::ranges::sort(words);
+  const auto repeated = std::ranges::unique(words);
+  words.erase(repeated.begin(), repeated.end());
+  CommandSet set;
+  set.words_ = std::make_shared<const Words>(std::move(words));
+  return set;
+}
+
+bool CommandSet::contains(std::string_view word) const {
+  return std::binary_search(words().begin(), words().end(), word, std::less<>());
+}
+
+std::string CommandSet::to_string() const {
+  std::string text;
+  for (const std::string& word : words()) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace lonc::core

@@ -1,0 +1,189 @@
+"""What is compared: each contestant is started on a socket of its own in front of the same peer."""
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def wait_for(condition, what, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise RuntimeError(f"waited in vain for: {what}")
+
+
+def cpu_ns(pid):
+    """The processor time of all threads of a process, as the scheduler counts it."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except FileNotFoundError:
+            pass
+    return total
+
+
+def status_kb(pid, name):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+class Process:
+    """A child process that ends with the benchmark."""
+
+    def __init__(self, command, name, directory, **options):
+        self.name = name
+        self.errors = (directory / f"{name}.err").open("wb")
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                        stderr=self.errors, **({"stdout": self.errors} | options))
+        self.pid = self.process.pid
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.errors.close()
+
+    def is_running(self):
+        return self.process.poll() is None
+
+
+class Peer(Process):
+    def __init__(self, programs, directory, name="peer", **options):
+        words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value)]
+        super().__init__([programs / "bench-peer", *words], name, directory, stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+
+
+def answers(path):
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(str(path))
+            client.sendall(b"get k\r\n")
+            return client.recv(100).startswith(b"END")
+    except OSError:
+        return False
+
+
+class Contestant(Process):
+    """`target` is what bench-load takes to reach it."""
+
+    def __init__(self, command, name, directory, path, **options):
+        super().__init__(command, name, directory, **options)
+        self.path = path
+        self.target = ["--socket", str(path)]
+        try:
+            wait_for(lambda: answers(path) or not self.is_running(), f"{name} answers", 20)
+            if not self.is_running():
+                raise RuntimeError(f"{name} ended: {(directory / f'{name}.err').read_text()[-2000:]}")
+        except RuntimeError:
+            self.stop()
+            raise
+
+    def cpu_ns(self):
+        return cpu_ns(self.pid)
+
+
+class Direct:
+    """No proxy at all: the client talks to the peer's TCP port."""
+
+    name = "direct"
+    pid = None
+
+    def __init__(self, port):
+        self.target = ["--port", str(port)]
+
+    def cpu_ns(self):
+        return 0
+
+    def stop(self):
+        pass
+
+
+def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="data1"):
+    """Makes the directories of a node and returns how lonc is started in it."""
+    for name in ("sockets/delayed", "perl/logs", "lonTabs", "html/lon-status"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    hosts = hosts or {"peer1": "127.0.0.1"}
+    (directory / "lonTabs/hosts.tab").write_text(
+        "".join(f"{host}:msu:library:{host}.example.org:{address}\n" for host, address in hosts.items()))
+    (directory / "lonc.conf").write_text("")
+    (directory / "perlsetvar.conf").write_text("")
+    values = {
+        "host-id": own_id, "socket-dir": directory / "sockets", "daemon-dir": directory / "perl",
+        "tab-dir": directory / "lonTabs", "doc-root": directory / "html", "lond-port": port,
+        "user": pwd.getpwuid(os.getuid()).pw_name,
+    } | (settings or {})
+    words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    return [binary, "--config", directory / "lonc.conf", "--perlsetvar", directory / "perlsetvar.conf", *words]
+
+
+def start_lonc(binary, directory, port, name="lonc", wrapper=(), **options):
+    place = directory / name
+    command = [*wrapper, *lonc_command(binary, place, port, **options)]
+    return Contestant(command, name, directory, place / "sockets" / "peer1")
+
+
+def start_nutcracker(directory, port, connections, name=None):
+    name = name or f"nutcracker-{connections}"
+    path = directory / f"{name}.sock"
+    config = directory / f"{name}.yml"
+    config.write_text(f"""pool:
+  listen: {path} 0666
+  hash: fnv1a_64
+  distribution: modula
+  timeout: 30000
+  backlog: 4096
+  server_connections: {connections}
+  client_connections: 0
+  servers:
+   - 127.0.0.1:{port}:1
+""")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        stats = probe.getsockname()[1]
+    command = ["nutcracker", "-c", config, "-s", stats, "-a", "127.0.0.1", "-i", "3600000", "-m", "16384",
+               "-o", directory / f"{name}.log", "-v", "0"]
+    return Contestant(command, name, directory, path)
+
+
+def start_haproxy(directory, port):
+    path = directory / "haproxy.sock"
+    config = directory / "haproxy.cfg"
+    config.write_text(f"""global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+listen pool
+  bind unix@{path} backlog 4096
+  server peer 127.0.0.1:{port}
+""")
+    return Contestant(["haproxy", "-db", "-f", config], "haproxy", directory, path)
+
+
+def start_model(directory, port):
+    path = directory / "model.sock"
+    return Contestant(["perl", HERE / "model2002.pl", path, port], "perl-2002", directory, path)
+
+
+def is_installed(program):
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None

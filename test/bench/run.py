@@ -1,0 +1,127 @@
+"""The benchmark, one command: `cmake/bootstrap.sh bench`, or `--quick` for a try.
+
+Prints the table of what must be true; with --write it also replaces the measured part of docs/performance.md and the
+plot. Exits with 1 if a bound does not hold."""
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from bench import contestants as make  # noqa: E402
+from bench import special  # noqa: E402
+from bench.plot import plot  # noqa: E402
+from bench.shapes import Shapes  # noqa: E402
+from bench.measure import median  # noqa: E402
+from bench.table import Table, shape_rows, shapes_markdown, special_rows  # noqa: E402
+
+DOCUMENT = HERE.parent.parent / "docs" / "performance.md"
+PLOT = HERE.parent.parent / "docs" / "performance.svg"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+class Setup:
+    def __init__(self, given, directory):
+        self.quick = given.quick
+        self.rounds = given.rounds or (3 if given.quick else 7)
+        self.milliseconds = 300 if given.quick else 400
+        build = pathlib.Path(given.build).resolve()
+        self.programs = build / "test" / "bench"
+        self.binary = build / "src" / "lonc"
+        self.directory = directory
+        # Ten thousand sockets are made here: what a disk takes for that is not lonc's doing.
+        self.memory_directory = pathlib.Path(tempfile.mkdtemp(prefix="lonc-bench-", dir=next(
+            place for place in ("/dev/shm", directory) if os.access(place, os.W_OK))))
+
+    def say(self, text):
+        print(f"-- {text}", file=sys.stderr, flush=True)
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}"
+
+
+def special_cases(setup, shapes):
+    maxima = {name: median(shapes.values((0, 64, 32), name, "throughput")) for name in ("lonc", "nutcracker-1")}
+    cases = {
+        "latency": lambda: special.latency(setup, maxima), "encryption": lambda: special.encryption(setup),
+        "dead": lambda: special.dead_peers(setup), "far": lambda: special.far_peer(setup),
+        "overload": lambda: special.overload(setup), "idle": lambda: special.idle_clients(setup),
+        "idle 10,000": lambda: special.idle_clients(setup, 10_000),
+        "many 1,000": lambda: special.many_peers(setup, 1000), "many": lambda: special.many_peers(setup, 10_000),
+        "threads": lambda: special.threads(setup),
+    }
+    found = {}
+    for name, case in cases.items():
+        setup.say(name)
+        found[name] = case()
+    return found
+
+
+def report(setup, shapes, found):
+    table = Table()
+    shape_rows(table, shapes)
+    special_rows(table, found)
+    command = "cmake/bootstrap.sh bench" + (" --quick" if setup.quick else "")
+    lines = [f"{datetime.date.today()}, `{command}`, {setup.rounds} rounds, {machine()}; client, peer and contestant on "
+             "the same machine. `pipeline-depth`, `pipeline-safe` and `slow-commands` as by default; the requests are "
+             "`get`, which is on `pipeline-safe`.", "", table.markdown(), "",
+             f"10,000 idle clients: {found['idle 10,000']:.0f} bytes each. 1,000 peers away: ready after "
+             f"{found['many 1,000']['ready_s']:.2f} s, {found['many 1,000']['cpu'] * 100:.1f} % of a core, "
+             f"{found['many 1,000']['rss_mb']:.0f} MB. Overload: at most {found['overload']['memory_mb']:.0f} MB; "
+             f"{found['overload']['offered']:.1f} times the capacity came through as answers and refusals.",
+             "", "System calls per request, 64 clients, under strace: " + "; ".join(
+                 f"{name} {'kept open' if kept else 'a connection each'} {calls:.2f}"
+                 for (name, kept), calls in shapes.calls.items()) + ".", "",
+             "Each contestant against nutcracker with one server connection (where that can not run, against lonc): the "
+             "median of the rounds' ratios, and the least and the largest of them.", "", shapes_markdown(shapes)]
+    return table, "\n".join(lines)
+
+
+def write(text, picture):
+    before = DOCUMENT.read_text()
+    head, rest = before.split(BEGIN)
+    tail = rest.split(END)[1]
+    DOCUMENT.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
+    PLOT.write_text(picture)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=HERE.parent.parent / "build" / "bench", help="an optimised build with tests")
+    parser.add_argument("--quick", action="store_true", help="few and short rounds")
+    parser.add_argument("--rounds", type=int, help="in place of 7")
+    parser.add_argument("--shapes-only", action="store_true", help="only the matrix, printed")
+    parser.add_argument("--write", action="store_true", help="replace the measured part of docs/performance.md")
+    given = parser.parse_args()
+    for program in ("nutcracker", "haproxy", "strace", "perl"):
+        if not make.is_installed(program):
+            sys.exit(f"{program} is missing: cmake/bootstrap.sh install bench")
+    with tempfile.TemporaryDirectory(prefix="lonc-bench-") as directory:
+        setup = Setup(given, pathlib.Path(directory))
+        shapes = Shapes(setup)
+        shapes.run()
+        if given.shapes_only:
+            table = Table()
+            shape_rows(table, shapes)
+            print(table.markdown(), "", shapes_markdown(shapes), sep="\n")
+            shutil.rmtree(setup.memory_directory, ignore_errors=True)
+            return
+        table, text = report(setup, shapes, special_cases(setup, shapes))
+        print(text)
+        if given.write:
+            write(text, plot(shapes))
+        shutil.rmtree(setup.memory_directory, ignore_errors=True)
+    sys.exit(1 if any(row[3] == "no" for row in table.rows) else 0)
+
+
+if __name__ == "__main__":
+    main()

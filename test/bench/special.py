@@ -1,0 +1,221 @@
+"""The special cases: each returns what was measured."""
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from bench import contestants as make
+from bench.measure import load, measure, median, ratios
+
+
+def encryption(setup):
+    """CPU per request of encrypt: lines of 64 bytes over that of plain ones. One at a time for both: encrypted requests
+    are never pipelined, and what is asked here is what the cipher costs."""
+    found = {}
+    for label, settings in (("one at a time", {"pipeline-depth": 1}), ("as by default", {})):
+        peer = make.Peer(setup.programs, setup.directory)
+        lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{len(found)}", settings=settings)
+        try:
+            plain, encrypted = [], []
+            for _ in range(setup.rounds):
+                for begin, values in (("get ", plain), ("encrypt:get ", encrypted)):
+                    size = 64 + (8 if begin.startswith("encrypt") else 0)
+                    values.append(measure(setup.programs, lonc, clients=64, keep=1, line_bytes=size, begin=begin,
+                                          milliseconds=setup.milliseconds)["cpu"])
+        finally:
+            lonc.stop()
+            peer.stop()
+        found[label] = median(ratios(encrypted, plain))
+    return found
+
+
+def latency(setup, maxima):
+    """p99.9 of each at half of its own maximum, a connection per request, open loop."""
+    peer = make.Peer(setup.programs, setup.directory)
+    started = [make.start_lonc(setup.binary, setup.directory, peer.port, name="latency"),
+               make.start_nutcracker(setup.directory, peer.port, 1, name="nutcracker-l")]
+    try:
+        times = {contestant.name: [] for contestant in started}
+        for _ in range(setup.rounds):
+            for contestant, name in zip(started, ("lonc", "nutcracker-1")):
+                result = load(setup.programs, contestant.target, clients=512, keep=0, rate=int(maxima[name] / 2),
+                              milliseconds=2 * setup.milliseconds)
+                times[contestant.name].append(result["p999"])
+        return {"ratio": median(ratios(times["latency"], times["nutcracker-l"])),
+                "rates": maxima["lonc"] / maxima["nutcracker-1"]}
+    finally:
+        for contestant in started:
+            contestant.stop()
+        peer.stop()
+
+
+class BlackHole:
+    """A listener whose accept queue is full: SYNs stay unanswered."""
+
+    def __init__(self, address, port):
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((address, port))
+        self.listener.listen(0)
+        self.fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex((address, port))
+            self.fillers.append(filler)
+
+    def close(self):
+        for each in (*self.fillers, self.listener):
+            each.close()
+
+
+def dead_peers(setup):
+    """p99 of the healthy one of 250 peers, 249 of which are black holes or dribble, over that with all healthy."""
+    peer = make.Peer(setup.programs, setup.directory)
+    hole = BlackHole("127.0.0.2", peer.port)
+    dribbling = make.Peer(setup.programs, setup.directory, name="dribble", address="127.0.0.3", port=peer.port,
+                          dribble_us=20_000)
+    well = {"peer1": "127.0.0.1"} | {f"p{i}": "127.0.0.1" for i in range(249)}
+    ill = {"peer1": "127.0.0.1"} | {f"p{i}": f"127.0.0.{2 + i % 2}" for i in range(249)}
+    started = []
+    try:
+        for name, hosts in (("well", well), ("ill", ill)):
+            started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, hosts=hosts))
+        p99 = {"well": [], "ill": []}
+        for _ in range(setup.rounds):
+            for contestant in started:
+                p99[contestant.name].append(load(setup.programs, contestant.target, clients=256, keep=0, rate=4000,
+                                                 milliseconds=2 * setup.milliseconds)["p99"])
+        return median(ratios(p99["ill"], p99["well"]))
+    finally:
+        for contestant in started:
+            contestant.stop()
+        dribbling.stop()
+        hole.close()
+        peer.stop()
+
+
+def far_peer(setup):
+    """Throughput with a peer 50 ms away and 500 clients, over that of one request at a time on ten connections."""
+    peer = make.Peer(setup.programs, setup.directory, delay_us=50_000)
+    started = []
+    try:
+        for name, settings in (("pipelined", {}), ("one", {"pipeline-depth": 1})):
+            started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, settings=settings))
+        rates = {"pipelined": [], "one": []}
+        for _ in range(max(3, setup.rounds // 2)):
+            for contestant in started:
+                rates[contestant.name].append(measure(setup.programs, contestant, clients=500, keep=1,
+                                                      milliseconds=2000)["throughput"])
+        return median(ratios(rates["pipelined"], rates["one"]))
+    finally:
+        for contestant in started:
+            contestant.stop()
+        peer.stop()
+
+
+def overload(setup):
+    """A peer that answers 2,000 requests a second is offered 20,000 a second, each on a connection of its own."""
+    peer = make.Peer(setup.programs, setup.directory, service_us=500)
+    lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name="overload")
+    try:
+        peak = measure(setup.programs, lonc, clients=64, keep=0, milliseconds=3000)["throughput"]
+        memory = []
+        is_over = threading.Event()
+
+        def watch():
+            while not is_over.wait(0.2):
+                memory.append(make.status_kb(lonc.pid, "VmRSS"))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        seconds = 5 if setup.quick else 30
+        result = load(setup.programs, lonc.target, clients=12_000, keep=0, rate=20_000, milliseconds=seconds * 1000)
+        is_over.set()
+        watcher.join()
+        half = len(memory) // 2
+        return {"answered": result["answered"] / result["seconds"] / peak, "refused_p99_ms": result["con_lost_p99"] / 1000,
+                "memory_mb": max(memory) / 1024, "grows": max(memory[half:]) / max(memory[:half]),
+                "offered": (result["answered"] + result["con_lost"]) / result["seconds"] / peak, "seconds": seconds}
+    finally:
+        lonc.stop()
+        peer.stop()
+
+
+def idle_clients(setup, number=1000):
+    """User memory per idle client, in bytes."""
+    peer = make.Peer(setup.programs, setup.directory)
+    lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"idle{number}",
+                           settings={"max-clients": 2 * number})
+    idle = None
+    try:
+        load(setup.programs, lonc.target, clients=64, keep=0, milliseconds=500)
+        before = make.status_kb(lonc.pid, "RssAnon")
+        idle = subprocess.Popen([setup.programs / "bench-load", *lonc.target, "--clients", str(number), "--only-connect",
+                                 "1"], stdout=subprocess.PIPE)
+        idle.stdout.readline()
+        time.sleep(1)
+        descriptors = len(os.listdir(f"/proc/{lonc.pid}/fd"))
+        if descriptors < number:
+            raise RuntimeError(f"only {descriptors} descriptors are open")
+        return (make.status_kb(lonc.pid, "RssAnon") - before) * 1024 / number
+    finally:
+        if idle:
+            idle.kill()
+            idle.wait()
+        lonc.stop()
+        peer.stop()
+
+
+def many_peers(setup, number):
+    """So many peers, all refusing, under a limit of 16,384 descriptors."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    hosts = {f"p{i}": f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}" for i in range(number)}
+    place = setup.memory_directory / f"many{number}"
+    command = ["prlimit", "--nofile=16384", *make.lonc_command(setup.binary, place, port, hosts=hosts)]
+    begun = time.monotonic()
+    lonc = make.Process(command, f"many{number}", setup.directory)
+    try:
+        log = place / "perl/logs/lonc.log"
+        make.wait_for(lambda: log.exists() and "Done starting initial servers" in log.read_text(errors="replace"),
+                      "lonc is ready", 60)
+        ready = time.monotonic() - begun
+        time.sleep(5 if setup.quick or number < 10_000 else 50)  # until the back-off has come to its bound
+        window = 5 if setup.quick or number < 10_000 else 15
+        before = make.cpu_ns(lonc.pid)
+        time.sleep(window)
+        return {"ready_s": ready, "cpu": (make.cpu_ns(lonc.pid) - before) / 1e9 / window,
+                "rss_mb": make.status_kb(lonc.pid, "VmRSS") / 1024}
+    finally:
+        lonc.stop()
+
+
+def threads(setup):
+    """Throughput of two threads over that of one, four peers, a load for each."""
+    peer = make.Peer(setup.programs, setup.directory)
+    hosts = {f"peer{i}": "127.0.0.1" for i in range(1, 5)}
+    started = []
+    try:
+        for name, number in (("threads-1", 1), ("threads-2", 2)):
+            started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, hosts=hosts,
+                                           settings={"threads": number}))
+        rates, costs = {}, {}
+        for _ in range(setup.rounds):
+            for contestant in started:
+                before = contestant.cpu_ns()
+                loads = [subprocess.Popen([setup.programs / "bench-load", "--socket", contestant.path.parent / host,
+                                           "--clients", "16", "--keep", "1", "--milliseconds", str(setup.milliseconds)],
+                                          stdout=subprocess.PIPE, text=True) for host in hosts]
+                answered = sum(json.loads(each.communicate()[0])["answered"] for each in loads)
+                rates.setdefault(contestant.name, []).append(answered)
+                costs.setdefault(contestant.name, []).append((contestant.cpu_ns() - before) / answered)
+        return {"throughput": median(ratios(rates["threads-2"], rates["threads-1"])),
+                "cpu": median(ratios(costs["threads-2"], costs["threads-1"]))}
+    finally:
+        for contestant in started:
+            contestant.stop()
+        peer.stop()

@@ -1,0 +1,17 @@
+// Counts the system calls and heap calls that are made while it is told to. Done by the linker (--wrap), so that lonc
+// itself knows nothing of it.
+#pragma once
+
+#include <cstdint>
+
+namespace lonc::guard {
+
+struct Counters {
+  bool is_counting = false;
+  std::uint64_t system_calls = 0;
+  std::uint64_t heap_calls = 0;
+};
+
+inline Counters counters;
+
+}  // namespace lonc::guard
