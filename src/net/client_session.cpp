@@ -7,7 +7,7 @@ namespace lonc::net {
 namespace {
 
 constexpr unsigned lines_per_turn = 16;  // then others on the loop have their turn
-constexpr unsigned looks_before_watching = 2;
+constexpr unsigned looks_before_watching = 1;
 
 }  // namespace
 

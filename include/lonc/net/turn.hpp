@@ -29,7 +29,7 @@ class Turn : public std::enable_shared_from_this<Turn> {
   // There will be a turn.
   void request() {
     if (std::exchange(is_posted_, true)) return;
-    boost::asio::post(strand_, [self = shared_from_this()] { self->run(); });
+    boost::asio::post(strand_, [pending = Pending(shared_from_this())]() mutable { pending.run(); });
   }
 
   // `waiter` goes on in the next turn, never from within this call.
@@ -45,6 +45,27 @@ class Turn : public std::enable_shared_from_this<Turn> {
   }
 
  private:
+  // The handler that was posted. A loop that ends without it takes those that wait along: they may own the sessions
+  // that own the Turn.
+  class Pending {
+   public:
+    explicit Pending(std::shared_ptr<Turn> turn) : turn_(std::move(turn)) {}
+    ~Pending() {
+      if (turn_) turn_->abandon();
+    }
+    Pending(Pending&&) noexcept = default;
+    Pending& operator=(Pending&&) = delete;
+    void run() { std::exchange(turn_, nullptr)->run(); }
+
+   private:
+    std::shared_ptr<Turn> turn_;
+  };
+
+  void abandon() {
+    is_posted_ = false;
+    const auto waiting = std::exchange(waiting_, {});
+  }
+
   // Whatever goes on and asks for another turn gets the one after this.
   void run() {
     is_posted_ = false;
