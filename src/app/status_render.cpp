@@ -12,6 +12,7 @@
 #include <ctime>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace lonc::app {
 namespace {
@@ -19,10 +20,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using WallTime = std::chrono::system_clock::time_point;
 
-void sort_by_id(std::vector<net::PeerReport>& peers) {
-  std::sort(peers.begin(), peers.end(), [](const net::PeerReport& left, const net::PeerReport& right) {
-    return left.status.peer_id < right.status.peer_id;
-  });
+// Ten thousand reports are not copied for that.
+std::vector<const net::PeerReport*> sorted_by_id(const std::vector<net::PeerReport>& peers) {
+  std::vector<const net::PeerReport*> sorted;
+  sorted.reserve(peers.size());
+  for (const net::PeerReport& peer : peers) sorted.push_back(&peer);
+  std::ranges::sort(sorted, {}, [](const net::PeerReport* peer) { return std::string_view(peer->status.peer_id); });
+  return sorted;
 }
 
 // "LOCALTIME: TEXT", empty if there is no text.
@@ -77,6 +81,11 @@ Json counters_of(const core::PeerCounters& counters) {
           {"timeouts", counters.timeouts},
           {"attempts", counters.attempts},
           {"failed_attempts", counters.failed_attempts}};
+}
+
+// Bytes that are no UTF-8 must not cost the whole file.
+std::string dumped(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 Json delayed_of(const core::PeerStatus& status) {
@@ -157,38 +166,42 @@ std::string utc_text(WallTime time) {
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
-std::string render_status_text(const ParentReport& parent, std::vector<net::PeerReport> peers, WallTime now) {
-  sort_by_id(peers);
+std::string render_status_text(const ParentReport& parent, const std::vector<net::PeerReport>& peers, WallTime now) {
   std::string out = "LONC status ";
   net::append_local_time(out, now);
   out += " - parent " + std::to_string(parent.pid) + "\n\n";
   append_status_line(out, parent.pid,
                      {"PARENT", parent_text(parent), parent.text_since, last_message(parent), parent.last_log_at});
-  for (const net::PeerReport& peer : peers) {
-    append_status_line(out, parent.pid,
-                       {peer.status.peer_id, peer.status.text, peer.text_since, last_message(peer), peer.last_log_at});
+  for (const net::PeerReport* peer : sorted_by_id(peers)) {
+    append_status_line(
+        out, parent.pid,
+        {peer->status.peer_id, peer->status.text, peer->text_since, last_message(*peer), peer->last_log_at});
   }
   return out;
 }
 
-std::string render_status_json(const ParentReport& parent, std::vector<net::PeerReport> peers, WallTime now) {
-  sort_by_id(peers);
-  Json list = Json::array();
-  for (const net::PeerReport& peer : peers) list.push_back(peer_of(peer));
-  const Json document{{"version", 1},
-                      {"written", utc_text(now)},
-                      {"daemon",
-                       {{"host_id", parent.host_id},
-                        {"pid", parent.pid},
-                        {"program_version", parent.version},
-                        {"started", utc_text(parent.started_at)},
-                        {"text", parent.text},
-                        {"text_since", utc_text(parent.text_since)},
-                        {"last_log", last_log_of(last_message(parent), parent.last_log_at)},
-                        {"delayed", spool_of(parent.spool)}}},
-                      {"peers", list}};
-  // Bytes that are no UTF-8 must not cost the whole file.
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string render_status_json(const ParentReport& parent, const std::vector<net::PeerReport>& peers, WallTime now) {
+  const Json head{{"version", 1},
+                  {"written", utc_text(now)},
+                  {"daemon",
+                   {{"host_id", parent.host_id},
+                    {"pid", parent.pid},
+                    {"program_version", parent.version},
+                    {"started", utc_text(parent.started_at)},
+                    {"text", parent.text},
+                    {"text_since", utc_text(parent.text_since)},
+                    {"last_log", last_log_of(last_message(parent), parent.last_log_at)},
+                    {"delayed", spool_of(parent.spool)}}}};
+  // One document for each peer, a line each: one for all of ten thousand would take many times its text in memory.
+  std::string out = dumped(head, 2);
+  out.resize(out.size() - 2);  // its line end and brace
+  out += ",\n  \"peers\": [";
+  std::string_view separator = "\n    ";
+  constexpr std::size_t usual_size = 1024;
+  out.reserve(out.size() + peers.size() * usual_size);
+  for (const net::PeerReport* peer : sorted_by_id(peers))
+    out.append(std::exchange(separator, ",\n    ")).append(dumped(peer_of(*peer), -1));
+  return out.append(peers.empty() ? "]\n}\n" : "\n  ]\n}\n");
 }
 
 }  // namespace lonc::app

@@ -14,7 +14,7 @@ namespace lonc::core {
 // A request that has been written and is not answered yet.
 struct PeerEngine::InFlight {
   ClientId client{};
-  TimePoint accepted{};            // of a delayed message: when it was written
+  TimePoint accepted{};  // of a delayed message: when it was written
   bool is_delayed = false;         // from the disk: there is no client
   TimePoint written{};             // this and all below is set by send()
   std::string word{};              // the command word, short enough never to be on the heap

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <string>
 
 namespace lonc::core {
@@ -17,7 +16,7 @@ struct PeerEngine::Delayed {
 
   std::size_t waiting = 0;           // on the disk, those of the batch included
   bool is_told = false;              // the spool has said so at least once
-  std::deque<DelayedMessage> batch;  // handed out, oldest first; only the first is ever in flight
+  Fifo<DelayedMessage> batch;  // handed out, oldest first; only the first is ever in flight
   bool is_busy = false;              // the spool was asked for something and has not answered
   bool is_sent = false;              // the first of the batch is in flight
   bool was_sent = false;             // it was, and what became of it is not known
@@ -27,5 +26,13 @@ struct PeerEngine::Delayed {
   std::string tried;      // the message that failed last
   unsigned attempts = 0;  // how often in a row
 };
+
+// Asked for each request, so it stands where it can be inlined.
+inline bool PeerEngine::can_send_delayed(TimePoint now) const {
+  const Delayed& delayed = *delayed_;
+  if (delayed.batch.empty() || delayed.is_busy || delayed.is_sent || now < delayed.not_before) return false;
+  // One that has failed precedes no live request any more.
+  return delayed.attempts == 0 || queue_.empty();
+}
 
 }  // namespace lonc::core

@@ -41,7 +41,7 @@ void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view li
     const bool may_go_now = queue_.empty() && !holds_live(now);
     Connection* connection = may_go_now ? idle_connection(now) : nullptr;
     if (!connection && may_go_now && queue_.empty()) connection = pipeline_connection(now, line);
-    if (connection) return send(now, *connection, {.client = client, .accepted = now}, line);
+    if (connection) return send(now, *connection, client, now, line);
     // A connection that has just turned out to be dead may have been the last; then the state is another now.
     if (state_ == PeerState::up) return enqueue(now, client, line);
   }
@@ -64,7 +64,7 @@ void PeerEngine::enqueue(TimePoint now, ClientId client, std::string_view line) 
                              " requests wait for a connection (max-queue); further ones are answered con_lost");
     return answer_con_lost(client);
   }
-  queue_.push_back({client, now, std::string(line)});
+  queue_.push({client, now, std::string(line)});
   lower_deadline(queue_deadline());
   if (state_ == PeerState::up) open_what_is_missing(now);
 }
@@ -89,20 +89,22 @@ void PeerEngine::dispatch(TimePoint now) {
       continue;
     }
     delayed_->is_live_turn = false;
-    const Queued next = std::move(queue_.front());
-    queue_.pop_front();
-    send(now, *connection, {.client = next.client, .accepted = next.accepted}, next.line);
+    const Queued next = queue_.pop();
+    send(now, *connection, next.client, next.accepted, next.line);
   }
 }
 
-void PeerEngine::send(TimePoint now, Connection& connection, InFlight request, std::string_view line) {
+void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
+                      bool is_delayed) {
   const bool is_behind = !connection.in_flight.empty();
-  const TimePoint due = answer_due(request);
+  InFlight& request = connection.in_flight.push();
+  request.client = client;
+  request.accepted = accepted;
+  request.is_delayed = is_delayed;
   request.written = now;
   request.word = command_word(line);
   request.may_be_followed =
       !request.is_delayed && request.word != "exit" && !settings_.slow_commands.contains(request.word);
-  connection.in_flight.push(std::move(request));
   if (is_encrypted_request(line)) {
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
     line = wire_;
@@ -112,7 +114,7 @@ void PeerEngine::send(TimePoint now, Connection& connection, InFlight request, s
   } else {
     effects_.write_line(connection.id, line);
   }
-  lower_deadline(due);
+  lower_deadline(answer_due(request));
 }
 
 TimePoint PeerEngine::answer_due(const InFlight& request) const {
@@ -125,15 +127,14 @@ void PeerEngine::answer_con_lost(ClientId client) {
 }
 
 void PeerEngine::fail_queue() {
-  for (const Queued& request : std::exchange(queue_, {})) answer_con_lost(request.client);
+  for (Fifo<Queued> queue = std::exchange(queue_, {}); !queue.empty();) answer_con_lost(queue.pop().client);
 }
 
 // The requests wait in the order in which they came, so the first to expire is at the front.
 void PeerEngine::expire_queue(TimePoint now) {
   if (state_ == PeerState::starting && now >= waiting_since_ + settings_.connect_wait) return fail_queue();
   while (!queue_.empty() && now >= queue_.front().accepted + settings_.request_timeout) {
-    const ClientId client = queue_.front().client;
-    queue_.pop_front();
+    const ClientId client = queue_.pop().client;
     ++counters_.timeouts;
     answer_con_lost(client);
   }

@@ -308,7 +308,8 @@ void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
   set_state(now, next_attempt_ == never ? PeerState::given_up : PeerState::away);
   report_away(now, error);
   fail_queue();
-  lower_deadline(next_attempt_);
+  // Not only lowered: the deadline of this attempt would wake the process for nothing, for each peer that is away.
+  recompute_deadline();
 }
 
 void PeerEngine::expire_connections(TimePoint now) {

@@ -33,7 +33,7 @@ void PeerEngine::delayed_batch(TimePoint now, DelayedBatch batch) {
   delayed.is_told = true;
   delayed.waiting = batch.waiting;
   if (batch.is_held_up) delayed.batch.clear();
-  std::ranges::move(batch.messages, std::back_inserter(delayed.batch));
+  for (DelayedMessage& message : batch.messages) delayed.batch.push(std::move(message));
   if (delayed.batch.empty() && batch.retry_after > Duration::zero()) delayed.not_before = now + batch.retry_after;
   if (state_ != PeerState::up) return give_back_delayed();
   pump_delayed(now);
@@ -88,19 +88,12 @@ void PeerEngine::pump_delayed(TimePoint now) {
   if (can_send_delayed(now) && state_ == PeerState::up) open_what_is_missing(now);
 }
 
-bool PeerEngine::can_send_delayed(TimePoint now) const {
-  const Delayed& delayed = *delayed_;
-  if (delayed.batch.empty() || delayed.is_busy || delayed.is_sent || now < delayed.not_before) return false;
-  // One that has failed precedes no live request any more.
-  return delayed.attempts == 0 || queue_.empty();
-}
-
 void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
   Delayed& delayed = *delayed_;
   const std::string& line = delayed.batch.front().line;
   delayed.is_sent = true;
   delayed.is_live_turn = true;
-  send(now, connection, {.accepted = now, .is_delayed = true}, line);
+  send(now, connection, ClientId{}, now, line, true);
 }
 
 void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
@@ -113,7 +106,7 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
     case DelayedVerdict::delivered: {
       ++counters_.delayed_delivered;
       const std::string record = sent_record(settings_.peer_id, line);
-      delayed.batch.pop_front();
+      delayed.batch.pop();
       delayed.was_sent = false;
       delayed.attempts = 0;
       delayed.pause.reset();
@@ -153,7 +146,7 @@ void PeerEngine::delayed_attempt_failed(TimePoint now, const std::string& why) {
 void PeerEngine::set_aside_delayed(const std::string& reason) {
   Delayed& delayed = *delayed_;
   ++counters_.delayed_set_aside;
-  delayed.batch.pop_front();
+  delayed.batch.pop();
   delayed.was_sent = false;
   delayed.attempts = 0;
   delayed.pause.reset();

@@ -15,6 +15,8 @@ namespace lonc::net {
 namespace {
 
 constexpr std::chrono::seconds refused_client_time{5};
+constexpr std::chrono::seconds far_off{1};
+constexpr core::Duration late = std::chrono::milliseconds{100};  // at most
 
 core::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -246,14 +248,20 @@ void PeerSession::Impl::subscribe_to_spool() {
 
 // --- the clock
 
-// The common path moves the deadline only to later times: the timer then fires early once and is set anew.
+// The engine says so only when it comes earlier or was worked out anew: the common path costs no timer operation.
 void PeerSession::Impl::set_deadline(core::TimePoint deadline) {
   deadline_ = deadline;
-  if (deadline_ < armed_until_) arm_timer();
+  if (deadline_ < armed_until_ || deadline_ > armed_until_ + late) arm_timer();
 }
 
+// What is far off may come a little late, so that thousands of peers that are away wake the process together.
 void PeerSession::Impl::arm_timer() {
   armed_until_ = deadline_;
+  if (deadline_ == core::never) {
+    timer_.cancel();
+    return;
+  }
+  if (deadline_ - now() > far_off) armed_until_ += late - armed_until_.time_since_epoch() % late;
   timer_.expires_at(armed_until_);
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
@@ -266,10 +274,7 @@ void PeerSession::Impl::timer_fired() {
   if (has_ended_) return;
   guarded([this] {
     const auto time = now();
-    if (time < deadline_) {
-      if (deadline_ != core::never) arm_timer();
-      return;
-    }
+    if (time < deadline_) return arm_timer();
     deadline_ = core::never;
     engine_.deadline(time);
   });

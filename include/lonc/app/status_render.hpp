@@ -31,10 +31,10 @@ struct ParentReport {
 
 // "LONC status LOCALTIME - parent PID", a blank line, then PID, SERVER, STATUS and LASTLOG with a TAB between:
 // PARENT first, then the peers sorted by id. A control byte in a text becomes a blank.
-std::string render_status_text(const ParentReport& parent, std::vector<net::PeerReport> peers,
+std::string render_status_text(const ParentReport& parent, const std::vector<net::PeerReport>& peers,
                                std::chrono::system_clock::time_point now);
 
-std::string render_status_json(const ParentReport& parent, std::vector<net::PeerReport> peers,
+std::string render_status_json(const ParentReport& parent, const std::vector<net::PeerReport>& peers,
                                std::chrono::system_clock::time_point now);
 
 // "2002-03-08T03:56:19.042Z"

@@ -1,5 +1,5 @@
 // First in, first out: a ring that grows and is kept, so that what passes through it in steady state costs no
-// allocation.
+// allocation, and an empty one holds no memory before its first use.
 #pragma once
 
 #include <cstddef>
@@ -19,19 +19,24 @@ class Fifo {
   const T& front() const { return slots_[first_]; }
   const T& back() const { return slots_[place(size_ - 1)]; }
 
-  void push(T value) {
+  void push(T value) { push() = std::move(value); }
+  // A new youngest one, which may hold what was there before: to be filled in place.
+  T& push() {
     if (size_ == slots_.size()) grow();
-    slots_[place(size_)] = std::move(value);
-    ++size_;
+    return slots_[place(size_++)];
   }
   T pop() {
     T value = std::move(slots_[first_]);
     first_ = place(1);
     --size_;
+    if (size_ == 0 && slots_.size() > most_kept) clear();
     return value;
   }
+  void clear() { *this = {}; }
 
  private:
+  static constexpr std::size_t most_kept = 1024;  // places, once it is empty
+
   std::size_t place(std::size_t number) const { return (first_ + number) & (slots_.size() - 1); }
 
   void grow() {

@@ -5,12 +5,12 @@
 #include <lonc/core/backoff.hpp>
 #include <lonc/core/delayed_message.hpp>
 #include <lonc/core/effects.hpp>
+#include <lonc/core/fifo.hpp>
 #include <lonc/core/peer_settings.hpp>
 #include <lonc/core/peer_status.hpp>
 #include <lonc/core/types.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,15 +74,16 @@ class PeerEngine {
   struct InFlight;
   struct Delayed;
   struct Queued {
-    ClientId client;
-    TimePoint accepted;
-    std::string line;
+    ClientId client{};
+    TimePoint accepted{};
+    std::string line{};
   };
 
   // peer_engine.cpp: requests, clock, operator
   void enqueue(TimePoint now, ClientId client, std::string_view line);
   void dispatch(TimePoint now);
-  void send(TimePoint now, Connection& connection, InFlight request, std::string_view line);
+  void send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
+            bool is_delayed = false);
   TimePoint answer_due(const InFlight& request) const;
   void answer_con_lost(ClientId client);
   void fail_queue();
@@ -146,7 +147,7 @@ class PeerEngine {
   PeerState state_ = PeerState::starting;
   TimePoint state_since_{};
   std::vector<std::unique_ptr<Connection>> connections_;  // at most max-connections, in order of opening
-  std::deque<Queued> queue_;  // accepted, not written yet
+  Fifo<Queued> queue_;  // accepted, not written yet
   std::uint64_t last_connection_id_ = 0;
 
   TimePoint waiting_since_{};  // while starting: connect-wait runs from here
