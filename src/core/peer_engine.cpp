@@ -83,11 +83,6 @@ void PeerEngine::dispatch(TimePoint now) {
     // (Looking for that may have ended the last connection, and the queue with it.)
     if (!connection && has_live && !queue_.empty()) connection = pipeline_connection(now, queue_.front().line);
     if (!connection) break;
-    // Live and delayed ones alternate, so that neither starves the other.
-    if (has_delayed && !(has_live && delayed_->is_live_turn)) {
-      send_delayed(now, *connection);
-      continue;
-    }
     delayed_->is_live_turn = false;
     const Queued next = queue_.pop();
     send(now, *connection, next.client, next.accepted, next.line);

@@ -113,6 +113,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   int watched_ = -1;  // inotify's number of the directory
   std::map<std::string, std::shared_ptr<Subscription>, std::less<>> owners_;  // who was handed out something
   std::string open_trouble_;  // why the directory is not open
+  bool is_lock_awaited_ = false;  // another process works in it; this has been told
   core::TimePoint scan_due_{};
   bool is_over_ = false;
 

@@ -26,6 +26,8 @@ core::DelayedBatch Spooler::Impl::held_up(std::size_t waiting) {
 void Spooler::Impl::maintain() {
   is_maintenance_posted_ = false;
   core::Duration next = rescan_;
+  // Should this end with an exception, it is not the last time.
+  boost::asio::post(strand_, [self = shared_from_this(), next] { self->arm(next); });
   if (!disk_.is_current() && !open()) {
     next = open_trouble_.empty() ? core::Duration(lock_pause) : core::Duration(held_up_pause);
   } else if (!spool_->trouble().empty() || now() >= scan_due_) {
@@ -46,7 +48,8 @@ bool Spooler::Impl::open() {
   owners_.clear();
   const std::error_code error = disk_.open();
   if (error == std::errc::resource_unavailable_try_again) {
-    if (std::exchange(open_trouble_, {}).empty() && report_.is_open)
+    open_trouble_.clear();
+    if (!std::exchange(is_lock_awaited_, true))
       log(core::Severity::notice, "", "Delayed messages wait until another lonc has left their directory");
     return false;
   }
@@ -57,6 +60,7 @@ bool Spooler::Impl::open() {
     return false;
   }
   open_trouble_.clear();
+  is_lock_awaited_ = false;
   spool_.emplace(disk_, spool_options_, [this](core::Severity severity, std::string_view host, std::string_view text) {
     log(severity, host, text);
   });
