@@ -143,9 +143,10 @@ void add_links(Builder& table) {
   table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, yes,
                         "How many requests may be in flight on one connection when all connections are busy. A "
                         "connection that breaks or times out costs all that are on it. 1: one at a time.");
-  table.commands({"pipeline-safe"}, &Settings::pipeline_safe,
-                 "The commands that may be written behind others on a busy connection: such that only read. Should the "
-                 "connection break, they may have been carried out although con_lost is the answer.");
+  table.commands(
+      {"pipeline-safe"}, &Settings::pipeline_safe,
+      "The commands that may be written behind each other on a busy connection: such that are quick and only "
+      "read. Should the connection break, they may have been carried out although con_lost is the answer.");
   table.commands({"slow-commands"}, &Settings::slow_commands,
                  "The commands behind which nothing is written before they are answered.");
 }

@@ -14,6 +14,11 @@ constexpr bool is_word_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+std::uint64_t mark_of(std::string_view word) {
+  if (word.empty()) return 0;
+  return std::uint64_t{1} << ((static_cast<unsigned char>(word[0]) + 5 * word.size()) % 64);
+}
+
 }  // namespace
 
 const CommandSet::Words& CommandSet::words() const {
@@ -36,12 +41,13 @@ std::optional<CommandSet> CommandSet::parse(std::string_view text) {
   const auto repeated = std::ranges::unique(words);
   words.erase(repeated.begin(), repeated.end());
   CommandSet set;
+  for (const std::string& word : words) set.marks_ |= mark_of(word);
   set.words_ = std::make_shared<const Words>(std::move(words));
   return set;
 }
 
 bool CommandSet::contains(std::string_view word) const {
-  return std::binary_search(words().begin(), words().end(), word, std::less<>());
+  return (marks_ & mark_of(word)) != 0 && std::binary_search(words().begin(), words().end(), word, std::less<>());
 }
 
 std::string CommandSet::to_string() const {

@@ -98,8 +98,9 @@ void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, Ti
   request.is_delayed = is_delayed;
   request.written = now;
   request.word = command_word(line);
-  request.may_be_followed =
-      !request.is_delayed && request.word != "exit" && !settings_.slow_commands.contains(request.word);
+  // Behind anything but a quick read another client's request would wait for as long as that takes.
+  request.may_be_followed = !is_delayed && request.word != "exit" && settings_.pipeline_safe.contains(request.word) &&
+                            !settings_.slow_commands.contains(request.word);
   if (is_encrypted_request(line)) {
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
     line = wire_;

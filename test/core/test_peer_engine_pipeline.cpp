@@ -89,7 +89,19 @@ TEST_CASE("who waits is not overtaken") {
   h.ask(3, "get:3");
   CHECK(h.take() == "write 1 get:1");
   h.line(1, "a");
-  CHECK(h.take() == "reply 1 a; write 1 put:2; behind 1 get:3");
+  CHECK(h.take() == "reply 1 a; write 1 put:2");
+  h.line(1, "b");
+  CHECK(h.take() == "reply 2 b; write 1 get:3");
+}
+
+TEST_CASE("nothing goes behind a command that is not known to be quick: another connection is opened for it") {
+  PeerSettings settings = pipelined();
+  settings.max_connections = 2;
+  EngineHarness h(settings);
+  h.come_up();
+  h.ask(1, "put:1");
+  h.ask(2, "get:2");
+  CHECK(h.take() == "write 1 put:1; open 2");
 }
 
 TEST_CASE("nothing goes behind a slow command, an encrypted slow one, or exit") {

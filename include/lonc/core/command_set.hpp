@@ -1,6 +1,7 @@
 // A set of command words, as a setting lists them: "get, keys". Asked once for each request that could be pipelined.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ class CommandSet {
   using Words = std::vector<std::string>;
   const Words& words() const;
 
+  std::uint64_t marks_ = 0;  // a bit for first byte and length of each: most words that are not in it are told by that
   std::shared_ptr<const Words> words_;  // sorted, each once; the same for thousands of peers, so copies share it
 };
 
