@@ -42,7 +42,7 @@ TEST_CASE("delayed: what is on the disk is fetched, sent one by one, logged and 
   peer.line(1, "ok:done");
   CHECK(peer.take() == "log S:msul3:put:b and fetch");
   peer.hand_out({}, 0);
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   CHECK(peer.count_logs("Delayed put: >ok<") == 2);
   CHECK(peer.engine.status().counters.delayed_delivered == 2);
 }
@@ -54,7 +54,7 @@ TEST_CASE("delayed: nothing is sent before the answer of the one before has been
   peer.line(1, "ok");
   peer.take();
   peer.advance(1h);
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
 }
 
 TEST_CASE("delayed: encrypt: is applied, and only the word goes to the permanent log") {
@@ -105,7 +105,7 @@ TEST_CASE("delayed: one that is too young does not hold live requests back, and 
   peer.line(1, "answer");
   CHECK(peer.take() == "reply 7 answer");
   peer.advance(2999ms);
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.advance(1ms);
   CHECK(peer.take() == "fetch");
 }
@@ -126,7 +126,7 @@ TEST_CASE("delayed: after a reconnection live requests wait for delayed-first at
   peer.hand_out({}, 8);
   CHECK(peer.take() == "log S:msul3:put:a; write 2 put:b");
   peer.advance(2s);
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.line(2, "ok");
   CHECK(peer.take() == "log S:msul3:put:b; write 2 live1");
   peer.hand_out({}, 7);
@@ -145,7 +145,7 @@ TEST_CASE("delayed: held requests do not open connections, and the deadline free
   peer.take();
   peer.ask(1, "live1");
   peer.ask(2, "live2");
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.advance(2s);
   CHECK(peer.take() == "write 2 live1; open 3");
 }
@@ -222,7 +222,7 @@ TEST_CASE("delayed: con_lost as an answer is no answer") {
   peer.hand_out({"put:a"}, 1);
   peer.take();
   peer.line(1, "con_lost");
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.advance(60s);
   CHECK(peer.take() == "write 1 put:a");
   peer.line(1, "ok");
@@ -249,7 +249,7 @@ TEST_CASE("delayed: in trouble nothing more of what was handed out is sent") {
   peer.line(1, "ok");
   peer.take();
   peer.engine.delayed_batch(peer.now, {.waiting = 1, .retry_after = 5s, .is_held_up = true});
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.advance(5s);
   CHECK(peer.take() == "fetch");
 }
@@ -270,7 +270,7 @@ TEST_CASE("delayed: a drain lets the one in flight end, and gives back the rest"
   peer.hand_out({"put:a", "put:b"}, 2);
   peer.take();
   peer.engine.drain(peer.now, peer.now + 10s);
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.line(1, "ok");
   CHECK(peer.take() == "log S:msul3:put:a; write 1 exit");
   peer.hand_out({}, 1);
@@ -326,7 +326,7 @@ TEST_CASE("delayed: nothing is pipelined while a message waits for a connection,
   peer.line(1, "two");
   CHECK(peer.take() == "reply 1 one; reply 2 two; write 1 put:a");
   peer.ask(4, "get:4");
-  CHECK(peer.take() == "");
+  CHECK(peer.take().empty());
   peer.line(1, "ok");
   CHECK(peer.take() == "log S:msul3:put:a and fetch; write 1 get:3; behind 1 get:4");
 }

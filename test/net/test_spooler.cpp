@@ -43,7 +43,7 @@ struct SpoolerFixture {
     run_ready(io);
   }
 
-  void start(std::vector<std::string> hosts) {
+  void start(const std::vector<std::string>& hosts) {
     spooler = std::make_unique<Spooler>(io, options, log);
     spooler->set_hosts(hosts);
     for (const std::string& host : hosts) peers.push_back(std::make_unique<Peer>(*spooler, io, host));
