@@ -71,6 +71,7 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     Member& member = at->second;
     const net::PeerConfig before = std::exchange(member.config, config);
     member.restarts = 0;
+    member.is_paused = false;
     if (!is_new && member.session && !needs_new_session(before, config)) {
       member.session->apply(config);  // also if nothing changed: a peer that was given up is tried again
       if (before != config) ++change.adjusted;
@@ -101,6 +102,24 @@ void PeerFleet::reconnect() {
   for (auto& [id, member] : members_) {
     if (member.session) member.session->reconnect();
   }
+}
+
+void PeerFleet::resume(const std::string& id) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = false;
+  if (at->second.session) at->second.session->resume();
+}
+
+void PeerFleet::pause(const std::string& id, core::TimePoint until) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = true;
+  if (at->second.session) at->second.session->pause(until);
+}
+
+bool PeerFleet::is_listening() const {
+  return !is_stopping_ && std::ranges::all_of(members_, [](const auto& entry) { return entry.second.session != nullptr; });
 }
 
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
@@ -154,6 +173,7 @@ void PeerFleet::open_or_retry(const std::string& id) {
   try {
     open(member);
     member.session->start();
+    if (member.is_paused) member.session->pause(member.opened_at);
   } catch (const std::system_error& error) {
     open_failed(member, error);
   }

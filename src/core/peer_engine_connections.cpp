@@ -221,7 +221,7 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
     return;
   }
   connection.idle_since = now;
-  if (state_ == PeerState::draining) return leave(now, connection);
+  if (is_out_of_service()) return leave(now, connection);
   if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
   if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
@@ -251,6 +251,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
     }
   }
   if (state_ == PeerState::draining) return finish_drain();
+  if (state_ == PeerState::paused) return;
   if (connection->is_opening()) return attempt_failed(now, error);
   const bool worked = had_worked(now, *connection, error);
   if (!worked) delay_extra(now);
@@ -352,9 +353,18 @@ void PeerEngine::leave(TimePoint now, Connection& connection) {
     connection.step_deadline = now;
   } else {
     effects_.write_line(connection.id, "exit");
-    connection.step_deadline = std::min(now + settings_.exit_timeout, drain_until_);
+    connection.step_deadline = std::min({now + settings_.exit_timeout, drain_until_, pause_until_});
   }
   lower_deadline(connection.step_deadline);
+}
+
+// They have said `exit`, so they carry nothing any more.
+void PeerEngine::end_leaving_connections(TimePoint now) {
+  std::vector<ConnectionId> leaving;
+  for (const auto& connection : connections_) {
+    if (connection->state == Connection::State::leaving) leaving.push_back(connection->id);
+  }
+  for (const ConnectionId id : leaving) end_connection(now, id, Errc::draining);
 }
 
 void PeerEngine::finish_drain() {

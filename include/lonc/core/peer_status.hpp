@@ -15,6 +15,7 @@ enum class PeerState {
   up,        // at least one connection is ready
   away,      // the last attempt failed: requests are answered con_lost at once; attempts go on
   given_up,  // max-attempts failed in a row: no attempt until SIGUSR1 or a reload
+  paused,    // an administrator has taken it out of service: con_lost at once, and nothing is tried
   draining,  // the session is coming to its end: no new request is taken
   stopped,   // nothing is open any more
 };
