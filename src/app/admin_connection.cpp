@@ -81,10 +81,13 @@ void AdminConnection::answer(AdminReply reply) {
   if (std::exchange(is_answered_, true)) return;
   work_timer_.cancel();
   response_.emplace(static_cast<http::status>(reply.status), 11);
-  response_->set(http::field::content_type, "application/json");
+  response_->set(http::field::content_type, reply.content_type);
+  response_->set("X-Content-Type-Options", "nosniff");
+  response_->set("X-Frame-Options", "DENY");
   response_->set(http::field::cache_control, "no-store");
   response_->keep_alive(false);
-  response_->body() = std::move(reply.body);
+  reply_ = std::move(reply);
+  response_->body() = {reply_->body->data(), reply_->body->size()};
   response_->prepare_payload();
   stream_.expires_after(options_.write_timeout);
   http::async_write(stream_, *response_,

@@ -9,6 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/span_body.hpp>
 #include <boost/beast/http/string_body.hpp>
 
 #include <memory>
@@ -43,7 +44,8 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   const std::shared_ptr<const void> owner_;
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<Body>> parser_;
-  std::optional<boost::beast::http::response<Body>> response_;
+  std::optional<AdminReply> reply_;  // what response_ shows
+  std::optional<boost::beast::http::response<boost::beast::http::span_body<const char>>> response_;
   bool is_answered_ = false;
 };
 

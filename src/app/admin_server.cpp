@@ -7,7 +7,6 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,17 +28,13 @@ constexpr std::chrono::minutes report_interval{10};
 void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, std::string_view text) {
   const AdminReply reply = admin_error(status, text);
   const std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) +
-                             "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
-                             std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+                             "\r\nContent-Type: " + std::string(reply.content_type) +
+                             "\r\nConnection: close\r\nContent-Length: " + std::to_string(reply.body->size()) +
+                             "\r\n\r\n" + *reply.body;
   [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace
-
-AdminReply admin_error(unsigned status, std::string_view text) {
-  const nlohmann::json body{{"error", text}};
-  return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
-}
 
 class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
  public:

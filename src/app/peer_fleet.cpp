@@ -98,10 +98,14 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
   return change;
 }
 
-void PeerFleet::reconnect() {
+std::size_t PeerFleet::reconnect() {
+  std::size_t count = 0;
   for (auto& [id, member] : members_) {
+    if (member.is_paused) continue;
+    ++count;
     if (member.session) member.session->reconnect();
   }
+  return count;
 }
 
 void PeerFleet::resume(const std::string& id) {
@@ -118,8 +122,12 @@ void PeerFleet::pause(const std::string& id, core::TimePoint until) {
   if (at->second.session) at->second.session->pause(until);
 }
 
-bool PeerFleet::is_listening() const {
-  return !is_stopping_ && std::ranges::all_of(members_, [](const auto& entry) { return entry.second.session != nullptr; });
+std::vector<std::string> PeerFleet::without_socket() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, member] : members_) {
+    if (!member.session) ids.push_back(id);
+  }
+  return ids;
 }
 
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {

@@ -88,6 +88,17 @@ void add_process(Builder& table) {
         return true;
       },
       [](const Settings& settings) { return settings.admin_socket; });
+  table.add(
+      {"status-interval"}, "0, or a duration from 1s to 1h", Reload::yes,
+      "How often the status files are written when nothing asks for it, and the history in them gets a sample. "
+      "0: only when something asks.",
+      [](Settings& settings, std::string_view text) {
+        const auto value = parse_duration(text);
+        if (!value || (*value != core::Duration::zero() && (*value < seconds{1} || *value > hours{1}))) return false;
+        settings.status_interval = *value;
+        return true;
+      },
+      [](const Settings& settings) { return format_duration(settings.status_interval); });
 }
 
 void add_links(Builder& table) {
@@ -281,6 +292,20 @@ std::string_view nearest_setting_name(std::string_view name) {
   }
   return nearest;
 }
+
+std::optional<core::Severity> parse_log_level(std::string_view word) {
+  Settings settings;
+  if (!find_setting("log-level")->set(settings, word)) return std::nullopt;
+  return settings.log_level;
+}
+
+std::string log_level_word(core::Severity level) {
+  Settings settings;
+  settings.log_level = level;
+  return find_setting("log-level")->get(settings);
+}
+
+std::string log_level_words() { return find_setting("log-level")->accepts; }
 
 std::vector<std::string> keep_not_reloadable(const Settings& running, Settings& loaded) {
   std::vector<std::string> kept;

@@ -105,12 +105,18 @@ void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, Ti
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
     line = wire_;
   }
+  counters_.bytes_sent += line.size() + 1;
   if (is_behind) {
     effects_.write_behind(connection.id, line);
   } else {
     effects_.write_line(connection.id, line);
   }
   lower_deadline(answer_due(request));
+}
+
+void PeerEngine::write(ConnectionId connection, std::string_view line) {
+  counters_.bytes_sent += line.size() + 1;
+  effects_.write_line(connection, line);
 }
 
 TimePoint PeerEngine::answer_due(const InFlight& request) const {
@@ -293,6 +299,7 @@ PeerStatus PeerEngine::status() const {
   status.delayed_attempts = delayed_->attempts;
   if (delayed_->attempts > 0) status.delayed_tried = delayed_->tried;
   status.counters = counters_;
+  status.round_trips = round_trips_;
   return status;
 }
 

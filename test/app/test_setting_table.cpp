@@ -59,6 +59,13 @@ TEST_CASE("delayed-first is a duration or strict") {
   CHECK_FALSE(accepts("delayed-first", "loose"));
 }
 
+TEST_CASE("status-interval is a duration, or 0 for never") {
+  CHECK(written_as("status-interval", "0") == "0s");
+  CHECK(written_as("status-interval", "1h") == "1h");
+  CHECK_FALSE(accepts("status-interval", "999ms"));
+  CHECK_FALSE(accepts("status-interval", "3601"));
+}
+
 TEST_CASE("each setter changes its own field") {
   Settings s;
   const std::vector<std::pair<const char*, const char*>> values = {{"host-id", "msul1"},
@@ -75,6 +82,7 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"sendmail", ""},
                                                                    {"threads", "4"},
                                                                    {"admin-socket", "/a"},
+                                                                   {"status-interval", "33"},
                                                                    {"hosts-without-ip", "resolve"},
                                                                    {"resolve-timeout", "6"},
                                                                    {"connect-wait", "7s"},
@@ -130,6 +138,7 @@ TEST_CASE("each setter changes its own field") {
   expected.sendmail = "";
   expected.threads = 4;
   expected.admin_socket = "/a";
+  expected.status_interval = seconds{33};
   expected.hosts_without_ip = HostsWithoutIp::resolve;
   expected.resolve_timeout = seconds{6};
   expected.connect_wait = seconds{7};

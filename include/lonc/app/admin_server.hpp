@@ -2,6 +2,7 @@
 // AdminApi's business. Nothing that happens there can hold up or use up what the relay needs.
 #pragma once
 
+#include <lonc/app/admin_message.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/log_sink.hpp>
 
@@ -14,20 +15,6 @@
 #include <string>
 
 namespace lonc::app {
-
-struct AdminRequest {
-  std::string method;  // "GET", "POST", ...
-  std::string target;
-  std::string body;
-};
-
-struct AdminReply {
-  unsigned status = 200;  // of HTTP
-  std::string body;       // JSON
-};
-
-// {"error": TEXT}
-AdminReply admin_error(unsigned status, std::string_view text);
 
 struct AdminOptions {
   std::string path;  // of the socket, which is made with mode 0600

@@ -37,7 +37,8 @@ class PeerFleet {
   // Sessions that did not change go on undisturbed. Those that go drain until `until`.
   Change apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until);
 
-  void reconnect();
+  // All but those that are paused; how many these are.
+  std::size_t reconnect();
 
   // --- of single peers; ids that are no peers' are passed over
   bool has(const std::string& id) const { return members_.contains(id); }
@@ -46,8 +47,8 @@ class PeerFleet {
   // Until resume() or apply(), also if its session is made anew meanwhile. What is in flight has until `until`.
   void pause(const std::string& id, core::TimePoint until);
 
-  // Every peer has its socket.
-  bool is_listening() const;
+  // Peers whose socket can not be made, and is tried again.
+  std::vector<std::string> without_socket() const;
   void report(std::function<void(std::vector<net::PeerReport>)> done);
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.

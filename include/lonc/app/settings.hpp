@@ -31,6 +31,7 @@ struct Settings {
   std::string sendmail = "/usr/sbin/sendmail";
   unsigned threads = 1;
   std::string admin_socket;  // empty: lonc.admin beside the pid file
+  core::Duration status_interval = std::chrono::seconds{30};  // zero: only when asked
 
   // Peers.
   HostsWithoutIp hosts_without_ip = HostsWithoutIp::skip;

@@ -89,6 +89,7 @@ class PeerEngine {
   void dispatch(TimePoint now);
   void send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
             bool is_delayed = false);
+  void write(ConnectionId connection, std::string_view line);
   TimePoint answer_due(const InFlight& request) const;
   void answer_con_lost(ClientId client);
   void fail_queue();
@@ -181,6 +182,7 @@ class PeerEngine {
   TimePoint last_error_at_{};
   std::string lost_because_;
   PeerCounters counters_;
+  RoundTrips round_trips_;
 
   std::string wire_;  // reused for encoding and decoding
 };

@@ -1,6 +1,7 @@
 // A copy of what PeerEngine knows of its peer, for the status files and the metrics.
 #pragma once
 
+#include <lonc/core/round_trips.hpp>
 #include <lonc/core/types.hpp>
 
 #include <cstddef>
@@ -33,6 +34,9 @@ struct PeerCounters {
   std::uint64_t delayed_delivered = 0;  // delayed messages that the peer has taken
   std::uint64_t delayed_failed = 0;     // sendings of delayed messages that brought no answer
   std::uint64_t delayed_set_aside = 0;  // delayed messages that the peer did not want
+  std::uint64_t bytes_sent = 0;         // of whole lines to the peer, handshakes included
+  std::uint64_t bytes_received = 0;
+  std::uint64_t reconnects = 0;  // how often the peer was up again after all connections had been lost
 };
 
 struct PeerStatus {
@@ -53,6 +57,7 @@ struct PeerStatus {
   unsigned delayed_attempts = 0;      // failures in a row of the oldest of them
   std::string delayed_tried;          // its name, if there were any
   PeerCounters counters;
+  RoundTrips round_trips;  // of the requests of clients: from the writing to the answer
 };
 
 }  // namespace lonc::core
