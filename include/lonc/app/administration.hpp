@@ -18,6 +18,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace lonc::app {
@@ -51,6 +52,8 @@ class Administration {
 
  private:
   void add_routes();
+  std::unique_ptr<AdminDoor> open_socket();
+  void open_address();
   PeersDone reconnect(const PeerChoice& choice);
   PeersDone drain(const PeerChoice& choice);
   void set_log_level(core::Severity level);
@@ -61,6 +64,7 @@ class Administration {
   boost::asio::thread_pool render_{1};
   AdminApi api_;
   AdminServer server_;
+  AdminServer reading_server_;  // over TCP
 };
 
 }  // namespace lonc::app
