@@ -61,7 +61,7 @@ class EndpointTest(LiveTest):
         self.wait_sentence("All is well")
         self.lonc.process.kill()
         self.lonc.process.wait()
-        text = self.wait_sentence("lonc does not answer since")
+        text = self.wait_sentence("lonc has not answered since")
         self.assertIn("does not answer", self.browser.title())
         self.assertIn("systemctl status lonc", self.browser.text("#advice"))
         self.assertEqual(self.rows(), HOSTS)
