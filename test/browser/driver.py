@@ -87,7 +87,7 @@ class Browser:
 
     def text(self, selector):
         """The text that is to be seen of the first element that matches."""
-        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+        return self.run("return document.querySelector(arguments[0]).innerText", selector).replace("\u00a0", " ")
 
     def texts(self, selector):
         return self.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)", selector)

@@ -71,10 +71,18 @@ class Folder:
 
 @unittest.skipUnless(CHROMEDRIVER and CHROMIUM, "chromium and chromium-driver are not installed")
 class PageTest(E2eTest):
+    browser = None
+
     @classmethod
     def setUpClass(cls):
-        cls.browser = Browser()
-        cls.addClassCleanup(cls.browser.close)
+        if PageTest.browser is None:
+            PageTest.browser = Browser()
+            unittest.addModuleCleanup(cls.close_browser)
+
+    @staticmethod
+    def close_browser():
+        PageTest.browser.close()
+        PageTest.browser = None
 
     def setUp(self):
         super().setUp()
