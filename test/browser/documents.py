@@ -72,3 +72,17 @@ def campus(count=37):
                   round_trip={"mean_ms": 0.6 + (number * 37 % 90), "p99_ms": 3.0 + (number * 91 % 700)})
              for number in range(1, count + 1)]
     return peers
+
+
+def troubled():
+    """A bad night: every state, and trouble with delayed messages."""
+    peers = campus()
+    for place, changed in {
+            0: peer("msul1", "away", "Connection refused", delayed={"waiting": 14, "oldest_age_s": 3605}),
+            3: peer("msul4", "away", "Connection refused", delayed={"quarantined": 1}, address="192.0.2.4:5663"),
+            6: peer("msul7", "away", "the peer's name could not be resolved (at msul7.example.edu)", address=None),
+            9: peer("msul10", "starting", next_attempt=None, opening=1, failed_in_a_row=0),
+            12: peer("msul13", "paused", next_attempt=None, failed_in_a_row=0),
+    }.items():
+        peers[place] = changed
+    return status(peers, delayed={"quarantined": 1})

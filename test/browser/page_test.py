@@ -10,7 +10,7 @@ import time
 import unittest
 
 from browser.driver import CHROMEDRIVER, CHROMIUM, Browser
-from e2e.harness import E2eTest, TEST_DIR
+from e2e.harness import E2eTest, TEST_DIR, wait_for
 
 PAGE = TEST_DIR.parent / "config" / "status.html"
 PICTURES = pathlib.Path(os.environ.get("LONC_PICTURES", TEST_DIR.parent / "build" / "dev" / "browser"))
@@ -88,7 +88,10 @@ class PageTest(E2eTest):
         super().setUp()
         self.browser.resize(1200)
         self.browser.prefer("light")
-        self.addCleanup(self.browser.open, "about:blank")  # so that it asks no more
+
+    def tearDown(self):
+        self.browser.open("about:blank")  # before what it asks goes away
+        self.browser.complaints()
 
     def folder(self, directory=None):
         folder = Folder(directory or self.directory)
@@ -109,7 +112,31 @@ class PageTest(E2eTest):
 
     def rows(self):
         """The ids of the peers that are listed as up, in their order."""
-        return self.browser.run("return [...document.querySelectorAll('#up tbody th')].map((head) => head.firstChild.data)")
+        return self.browser.run("return [...document.querySelectorAll('#up tbody th')].map((head) => head.textContent)")
 
     def assert_no_complaint(self):
         self.assertEqual(self.browser.complaints(), [])
+
+
+class BesideFileTest(PageTest):
+    """The page and a document in one folder."""
+
+    def setUp(self):
+        super().setUp()
+        self.files = self.folder()
+
+    def show(self, document, sentence="", **look):
+        self.files.put(document)
+        self.browser.resize(look.get("width", 1200), mobile="width" in look)
+        self.browser.prefer(look.get("scheme", "light"))
+        self.browser.open(self.files.url)
+        wait_for(lambda: self.sentence() != "Asking lonc …" and sentence in self.sentence(),
+                 f"it says {sentence!r}, not {self.sentence()!r}")
+
+    def titles(self):
+        """Of the causes for attention, in their order."""
+        return self.browser.texts("#causes h3 > span:last-child")
+
+    def style(self, element, name):
+        """The computed style of what a piece of script names."""
+        return self.browser.run(f"return getComputedStyle({element}).{name}")

@@ -62,7 +62,7 @@ class EndpointTest(LiveTest):
         self.lonc.process.kill()
         self.lonc.process.wait()
         text = self.wait_sentence("lonc has not answered since")
-        self.assertIn("does not answer", self.browser.title())
+        self.assertIn("no answer", self.browser.title())
         self.assertIn("systemctl status lonc", self.browser.text("#advice"))
         self.assertEqual(self.rows(), HOSTS)
         wait_for(lambda: self.browser.complaints(), "a further question has failed, too")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks that the status page stands alone: nothing from outside, no markup made from text, and a security policy that
-names its own style and script by their hashes. check_status_page.py FILE; with --fix before it, the hashes are put right.
+names its own style and script by their hashes. check_status_page.py FILE; with --fix before it, hashes are put right.
 """
 import base64
 import hashlib
@@ -27,8 +27,8 @@ def with_hashes(page):
         blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
         if len(blocks) != 1:
             raise ValueError(f"has {len(blocks)} blocks <{tag}>; it must be one")
-        page, found = re.subn(rf"({tag}-src 'sha256-)[^']*'", lambda match, text=blocks[0]: f"{match[1]}{hash_of(text)}'", page,
-                              count=1)
+        right = hash_of(blocks[0])
+        page, found = re.subn(rf"({tag}-src 'sha256-)[^']*'", rf"\g<1>{right}'", page, count=1)
         if not found:
             raise ValueError(f"has no {tag}-src 'sha256-...' in its Content-Security-Policy")
     return page
