@@ -5,6 +5,7 @@ import time
 import unittest
 
 from e2e.harness import SLOWNESS, E2eTest, wait_for
+from e2e.peers import Load
 
 
 class MetricsTest(E2eTest):
@@ -44,6 +45,25 @@ class MetricsTest(E2eTest):
             done = subprocess.run(["promtool", "check", "metrics"], input=admin.get("/metrics").text, text=True,
                                   capture_output=True, check=False)
             self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_scrapes_of_a_thousand_peers_do_not_hold_up_the_relay(self):
+        self.standin(["msul1"])
+        away = [f"away{i}:msu:library:away{i}.example.org:127.254.{i // 250 + 1}.{i % 250 + 1}" for i in range(1000)]
+        lonc = self.node(["msul1", *away], settings={"log-level": "warning", "threads": "2"})
+        lonc.wait_up("msul1")
+        admin = lonc.admin()
+        wait_for(lambda: sum(peer["state"] == "away" for peer in admin.status()["peers"]) >= 1000, "all are away", 60)
+        with Load(lonc, ["msul1"], clients=8, seconds=3, rate=500) as running:
+            scrapes = 0
+            while running.process.poll() is None:
+                reply = admin.get("/metrics")
+                self.assertEqual(reply.status, 200)
+                self.assertEqual(reply.text.count("\nlonc_peer_up{"), 1002)
+                scrapes += 1
+            tally = running.finish()
+        self.assertGreater(scrapes, 1)
+        self.assert_all_right(tally, 300)
+        self.assert_p99_below(tally, 250)
 
 
 if __name__ == "__main__":
