@@ -28,7 +28,7 @@ constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused th
 
 // Of this thread alone: what it makes is not urgent.
 void be_modest() {
-  constexpr int niceness = 10;
+  constexpr int niceness = 5;
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
 }
 
