@@ -17,6 +17,7 @@ namespace lonc::app {
 namespace {
 
 constexpr std::chrono::seconds longest_restart_delay{60};
+constexpr std::size_t reports_at_once = 64;
 
 std::string describe(const std::exception_ptr& error) {
   try {
@@ -71,6 +72,7 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     Member& member = at->second;
     const net::PeerConfig before = std::exchange(member.config, config);
     member.restarts = 0;
+    member.is_paused = false;
     if (!is_new && member.session && !needs_new_session(before, config)) {
       member.session->apply(config);  // also if nothing changed: a peer that was given up is tried again
       if (before != config) ++change.adjusted;
@@ -97,23 +99,69 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
   return change;
 }
 
-void PeerFleet::reconnect() {
+std::size_t PeerFleet::reconnect() {
+  std::size_t count = 0;
   for (auto& [id, member] : members_) {
+    if (member.is_paused) continue;
+    ++count;
     if (member.session) member.session->reconnect();
   }
+  return count;
 }
 
+void PeerFleet::resume(const std::string& id) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = false;
+  if (at->second.session) at->second.session->resume();
+}
+
+void PeerFleet::pause(const std::string& id, core::TimePoint until) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = true;
+  if (at->second.session) at->second.session->pause(until);
+}
+
+std::vector<std::string> PeerFleet::without_socket() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, member] : members_) {
+    if (!member.session) ids.push_back(id);
+  }
+  return ids;
+}
+
+struct PeerFleet::ReportRound {
+  std::vector<net::PeerReport> reports;
+  std::function<void(std::vector<net::PeerReport>)> done;
+};
+
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
-  auto reports = std::make_shared<std::vector<net::PeerReport>>(members_.size());
-  const auto token = when_last_is_gone(strand_, [reports, done = std::move(done)] { done(std::move(*reports)); });
-  std::size_t index = 0;
-  for (auto& [id, member] : members_) {
-    net::PeerReport& place = (*reports)[index++];
-    place.status.peer_id = id;
+  const auto round = std::make_shared<ReportRound>();
+  round->reports.reserve(members_.size());
+  round->done = std::move(done);
+  report_some(round);
+}
+
+// Peers may come and go between two calls.
+void PeerFleet::report_some(const std::shared_ptr<ReportRound>& round) {
+  auto& reports = round->reports;
+  auto at = reports.empty() ? members_.begin() : members_.upper_bound(reports.back().status.peer_id);
+  if (at == members_.end()) return round->done(std::move(reports));
+  const std::size_t first = reports.size();
+  std::vector<net::PeerSession*> sessions;
+  for (; at != members_.end() && sessions.size() != reports_at_once; ++at) {
+    net::PeerReport& place = reports.emplace_back();
+    place.status.peer_id = at->first;
     place.status.state = core::PeerState::stopped;
     place.status.text = "Waiting to be restarted after an internal error; see the log";
-    place.name = member.config.name;
-    if (member.session) member.session->report([&place, token](net::PeerReport report) { place = std::move(report); });
+    place.name = at->second.config.name;
+    sessions.push_back(at->second.session.get());
+  }
+  const auto token = when_last_is_gone(strand_, [this, round] { report_some(round); });
+  for (std::size_t i = 0; i != sessions.size(); ++i) {
+    if (sessions[i] == nullptr) continue;
+    sessions[i]->report([&place = reports[first + i], token](net::PeerReport report) { place = std::move(report); });
   }
 }
 
@@ -154,6 +202,7 @@ void PeerFleet::open_or_retry(const std::string& id) {
   try {
     open(member);
     member.session->start();
+    if (member.is_paused) member.session->pause(member.opened_at);
   } catch (const std::system_error& error) {
     open_failed(member, error);
   }
