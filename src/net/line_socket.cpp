@@ -46,7 +46,7 @@ LineSocket::ReadResult LineSocket::try_read_line() {
     if (const auto found = next_buffered()) return *found;
     if (fd_ < 0) return {Read::failed, {}, std::make_error_code(std::errc::operation_canceled)};
     // Whoever sends as fast as this reads must not keep all others from their turn.
-    if (total >= read_per_turn) return {Read::would_block};
+    if (total >= read_per_turn) return {Read::more};
     const auto room = framer_.prepare();
     const ssize_t received = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
     if (received > 0) {
@@ -67,7 +67,7 @@ LineSocket::ReadResult LineSocket::try_read_line() {
 Task<LineSocket::ReadResult> LineSocket::read_line() {
   while (true) {
     const ReadResult read = try_read_line();
-    if (read.kind != Read::would_block) co_return read;
+    if (read.kind != Read::would_block && read.kind != Read::more) co_return read;
     const std::error_code error = co_await wait_readable();
     if (error) co_return ReadResult{Read::failed, {}, error};
   }
@@ -161,7 +161,7 @@ void LineSocket::close() {
 std::error_code LineSocket::watch() {
   if (fd_ < 0) return std::make_error_code(std::errc::operation_canceled);
   if (watched_) return {};
-  watched_.emplace(strand_);
+  watched_ = std::make_unique<Descriptor>(strand_);
   boost::system::error_code error;
   watched_->assign(fd_, error);
   if (error) watched_.reset();
@@ -178,7 +178,6 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
   co_return error;
 }
 
-// A client or a connection may be idle for hours.
 void LineSocket::release_idle_buffers() {
   if (!framer_.has_bytes()) framer_.release();
   if (!has_unsent() && unsent_.capacity() != 0) std::string().swap(unsent_);

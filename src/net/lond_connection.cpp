@@ -114,7 +114,8 @@ Task<void> LondConnection::read_lines() {
         give_line(read.text);
         if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
         break;
-      case LineSocket::Read::would_block: {
+      case LineSocket::Read::would_block:
+      case LineSocket::Read::more: {
         lines = 0;
         const std::error_code error = co_await socket_->wait_readable();
         if (error) ended(error);

@@ -10,6 +10,7 @@
 using lonc::core::ClientId;
 using lonc::net::ClientLimit;
 using lonc::net::ClientSession;
+using lonc::net::SocketWatch;
 using lonc::test::run_ready;
 using lonc::test::run_until;
 using lonc::test::Wire;
@@ -17,16 +18,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture : ClientSession::Handler {
+struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(strand, turn, ClientId{7}, std::move(ours), std::move(*clients.admit()),
-                                              limits, *this);
-    lonc::test::spawn(strand, [held = session] { return held->run(); });
+    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits);
+    boost::asio::post(strand, [held = session] { held->start(); });
   }
   ~Fixture() override {
     session->close();
+    watch->close();
     run_ready(io);
   }
   void client_line(ClientId, std::string_view line) override {
@@ -36,6 +37,8 @@ struct Fixture : ClientSession::Handler {
   void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
   void client_answered(ClientId) override { ++answered; }
   void client_gone(ClientId) override { is_gone = true; }
+  void client_failed(std::exception_ptr with) override { failure = with; }
+  void socket_ready(std::uint64_t, bool has_ended) override { session->ready(has_ended); }
   void reply(const std::string& text) {
     boost::asio::post(strand, [this, text] { session->reply(text); });
   }
@@ -43,6 +46,8 @@ struct Fixture : ClientSession::Handler {
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
   std::shared_ptr<lonc::net::Turn> turn = std::make_shared<lonc::net::Turn>(strand);
+  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
+  const ClientSession::Shared shared{strand, *turn, *watch, *this};
   ClientLimit clients;
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;
@@ -50,6 +55,7 @@ struct Fixture : ClientSession::Handler {
   std::vector<std::string> lines;
   int answered = 0;
   bool is_gone = false;
+  std::exception_ptr failure;
 };
 
 using Strings = std::vector<std::string>;
