@@ -10,7 +10,9 @@
 
 #include <array>
 #include <cerrno>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace lonc::net {
 
@@ -18,6 +20,29 @@ namespace {
 
 constexpr std::size_t read_per_turn = 256 * 1024;
 constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
+
+// Buffers for what is kept unsent, that nobody uses: a connection keeps lines in each turn and is idle in between.
+class SpareBuffers {
+ public:
+  void lend(std::string& to) {
+    if (spare_.empty()) return;
+    to.swap(spare_.back());
+    spare_.pop_back();
+  }
+  void give_back(std::string& from) {
+    std::string buffer;
+    buffer.swap(from);
+    if (spare_.size() < most && buffer.capacity() <= kept_unsent) spare_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr std::size_t most = 16;
+  std::vector<std::string> spare_;
+};
+
+thread_local SpareBuffers spare_buffers;
+
+bool has_buffer(const std::string& text) { return text.capacity() > std::string().capacity(); }
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -95,6 +120,7 @@ std::error_code LineSocket::send_line(std::string_view line) {
 }
 
 void LineSocket::queue_line(std::string_view line) {
+  if (!has_buffer(unsent_)) spare_buffers.lend(unsent_);
   unsent_.append(line);
   unsent_.push_back('\n');
 }
@@ -180,7 +206,7 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
 
 void LineSocket::release_idle_buffers() {
   if (!framer_.has_bytes()) framer_.release();
-  if (!has_unsent() && unsent_.capacity() != 0) std::string().swap(unsent_);
+  if (!has_unsent() && has_buffer(unsent_)) spare_buffers.give_back(unsent_);
 }
 
 }  // namespace lonc::net
