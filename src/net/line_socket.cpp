@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -19,6 +20,7 @@ namespace lonc::net {
 namespace {
 
 constexpr std::size_t read_per_turn = 256 * 1024;
+constexpr std::size_t short_line = 1024;
 constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
 
 // Buffers for what is kept unsent, that nobody uses: a connection keeps lines in each turn and is idle in between.
@@ -46,6 +48,31 @@ bool has_buffer(const std::string& text) { return text.capacity() > std::string(
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// One piece, copied together, costs the system less than two: a tenth of the whole call.
+ssize_t send_short(int fd, std::string_view line) {
+  std::array<char, short_line> text;
+  *std::ranges::copy(line, text.data()).out = '\n';
+  ssize_t sent = 0;
+  do {
+    sent = ::send(fd, text.data(), line.size() + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+ssize_t send_long(int fd, std::string_view line) {
+  char newline = '\n';
+  // sendmsg does not write to what it sends; iovec only has no const.
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(line.data()), line.size()}, iovec{&newline, 1}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
 
 }  // namespace
 
@@ -103,16 +130,7 @@ std::error_code LineSocket::send_line(std::string_view line) {
     queue_line(line);
     return flush();
   }
-  char newline = '\n';
-  // sendmsg does not write to what it sends; iovec only has no const.
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(line.data()), line.size()}, iovec{&newline, 1}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
+  const ssize_t sent = line.size() < short_line ? send_short(fd_, line) : send_long(fd_, line);
   if (sent < 0 && !would_block(errno)) return last_error();
   const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
   if (done <= line.size()) queue_line(line.substr(done));
