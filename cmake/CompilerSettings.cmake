@@ -26,3 +26,10 @@ endif()
 if(LONC_BUILD_FUZZERS)
   target_compile_options(lonc_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# Optimised programs are optimised as a whole: a tenth fewer instructions for a request (docs/performance.md).
+include(CheckIPOSupported)
+check_ipo_supported(RESULT LONC_HAS_IPO LANGUAGES CXX)
+if(LONC_HAS_IPO AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT LONC_SANITIZE)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()

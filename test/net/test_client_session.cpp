@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <optional>
+#include <stdexcept>
 
 using lonc::core::ClientId;
 using lonc::net::ClientLimit;
@@ -31,6 +32,7 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
     run_ready(io);
   }
   void client_line(ClientId, std::string_view line) override {
+    if (line == "throw") throw std::runtime_error("thrown by the handler");
     lines.emplace_back(line);
     if (answer) session->reply(*answer);
   }
@@ -169,4 +171,94 @@ TEST_CASE("ClientSession lets others have their turn under a flood") {
   CHECK(f.lines.size() < 1000);
   REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 9000; }));
   CHECK(f.lines.size() == 1000);
+}
+
+TEST_CASE("ClientSession: an idle client is heard again and again, and its end as well") {
+  Fixture f;
+  f.answer = "ok";
+  for (std::size_t number = 1; number != 6; ++number) {
+    run_ready(f.io);  // it is watched now
+    REQUIRE(f.wire->send("again\n"));
+    REQUIRE(run_until(f.io, [&] { return f.lines.size() == number; }));
+  }
+  run_ready(f.io);
+  f.wire->close();
+  CHECK(run_until(f.io, [&] { return f.is_gone; }));
+}
+
+TEST_CASE("ClientSession: what comes from a watched client while its line is on its way is not forgotten") {
+  Fixture f;
+  run_ready(f.io);
+  REQUIRE(f.wire->send("first\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  run_ready(f.io);
+  SECTION("another line") {
+    REQUIRE(f.wire->send("second\n"));
+    run_ready(f.io);
+    CHECK(f.lines.size() == 1);
+    f.reply("A");
+    CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
+  }
+  SECTION("a line in two parts, the second when the first has been answered") {
+    REQUIRE(f.wire->send("sec"));
+    run_ready(f.io);
+    f.reply("A");
+    run_ready(f.io);
+    REQUIRE(f.wire->send("ond\n"));
+    CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
+  }
+  SECTION("its end") {
+    f.wire->end_writing();
+    run_ready(f.io);
+    CHECK_FALSE(f.is_gone);
+    f.reply("A");
+    CHECK(run_until(f.io, [&] { return f.is_gone; }));
+    CHECK(f.wire->received() == "A\n");
+  }
+}
+
+TEST_CASE("ClientSession: a line and the end of a watched client may come together") {
+  Fixture f;
+  f.answer = "ok";
+  run_ready(f.io);
+  REQUIRE(f.wire->send("last\n"));
+  f.wire->end_writing();
+  REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+  CHECK(f.wire->received() == "ok\n");
+}
+
+TEST_CASE("ClientSession: much without a line's end is read to its end") {
+  Fixture f(10, {4'000'000, 10s, 10s});
+  run_ready(f.io);
+  const std::string line(3'000'000, 'x');
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t sent = ::send(f.wire->fd(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) rest.remove_prefix(static_cast<std::size_t>(sent));
+    run_ready(f.io);
+  }
+  REQUIRE(f.wire->send("\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  CHECK(f.lines[0].size() == line.size());
+}
+
+TEST_CASE("ClientSession: an exception of the handler ends it and is told") {
+  Fixture f;
+  run_ready(f.io);
+  REQUIRE(f.wire->send("throw\n"));
+  REQUIRE(run_until(f.io, [&] { return f.failure != nullptr; }));
+  CHECK_THROWS_WITH(std::rethrow_exception(f.failure), "thrown by the handler");
+  CHECK(f.wire->is_ended());
+  CHECK_FALSE(f.is_gone);
+}
+
+TEST_CASE("ClientSession: a client that says much but takes nothing of its answer is closed in time") {
+  Fixture f(10, {100, 50ms, 10s});
+  REQUIRE(f.wire->send("dump\n"));
+  run_ready(f.io);
+  f.reply(std::string(2'000'000, 'd'));
+  CHECK(run_until(f.io, [&] {
+    f.wire->send("x");
+    return f.is_gone;
+  }));
 }
