@@ -35,7 +35,8 @@ TEST_CASE("a request goes behind another only where all connections are busy, an
   CHECK(h.take() == "write 1 get:4");
 }
 
-TEST_CASE("the word of a command ends at any byte that is none of a word, for what goes behind and for what is followed") {
+TEST_CASE(
+    "the word of a command ends at any byte that is none of a word, for what goes behind and for what is followed") {
   EngineHarness h(pipelined());
   h.come_up();
   h.ask(1, "get 1");

@@ -23,7 +23,8 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits);
+    session =
+        std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits);
     boost::asio::post(strand, [held = session] { held->start(); });
   }
   ~Fixture() override {
