@@ -54,7 +54,7 @@ void SocketWatch::wait() {
 }
 
 void SocketWatch::look() {
-  std::array<epoll_event, most_at_once> events;
+  std::array<epoll_event, most_at_once> events{};
   const int found = ::epoll_wait(epoll_->native_handle(), events.data(), most_at_once, 0);
   for (int i = 0; i < found && handler_ != nullptr; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
