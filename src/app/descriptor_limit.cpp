@@ -30,9 +30,9 @@ DescriptorLimit raise_descriptor_limit() {
 
 DescriptorFit fit_descriptors(std::size_t limit, std::size_t peers, const Settings& settings) {
   const std::size_t most = std::max(settings.max_connections, settings.min_connections);
-  // Each peer has its listening socket and the connections that are always open. One more connection is opened
-  // only when all are busy, so there are never more of these than clients.
-  const std::size_t always = reserve + peers * (1 + settings.min_connections);
+  // Each peer has its listening socket, the epoll instance of its clients, and the connections that are always open.
+  // One more connection is opened only when all are busy, so there are never more of these than clients.
+  const std::size_t always = reserve + peers * (2 + settings.min_connections);
   const std::size_t surplus = peers * (most - settings.min_connections);
   DescriptorFit fit;
   fit.clients = settings.max_clients;

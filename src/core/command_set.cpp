@@ -1,7 +1,6 @@
 #include <lonc/core/command_set.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace lonc::core {
@@ -15,7 +14,7 @@ constexpr bool is_word_byte(char c) {
 }
 
 std::uint64_t mark_of(std::string_view word) {
-  if (word.empty()) return 0;
+  if (word.empty()) return 0;  // in no set
   return std::uint64_t{1} << ((static_cast<unsigned char>(word[0]) + 5 * word.size()) % 64);
 }
 
@@ -24,6 +23,14 @@ std::uint64_t mark_of(std::string_view word) {
 const CommandSet::Words& CommandSet::words() const {
   static const Words none;
   return words_ ? *words_ : none;
+}
+
+// A dozen words, of which few begin alike and are as long: going through them is cheaper than to bisect.
+bool CommandSet::contains(std::string_view word) const {
+  if ((marks_ & mark_of(word)) == 0) return false;
+  return std::ranges::any_of(*words_, [&](const std::string& each) {
+    return each.size() == word.size() && each[0] == word[0] && each == word;
+  });
 }
 
 std::optional<CommandSet> CommandSet::parse(std::string_view text) {
@@ -44,10 +51,6 @@ std::optional<CommandSet> CommandSet::parse(std::string_view text) {
   for (const std::string& word : words) set.marks_ |= mark_of(word);
   set.words_ = std::make_shared<const Words>(std::move(words));
   return set;
-}
-
-bool CommandSet::contains(std::string_view word) const {
-  return (marks_ & mark_of(word)) != 0 && std::binary_search(words().begin(), words().end(), word, std::less<>());
 }
 
 std::string CommandSet::to_string() const {

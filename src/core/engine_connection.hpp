@@ -11,6 +11,9 @@
 
 namespace lonc::core {
 
+// Nothing is written behind a request that has been in flight for longer.
+inline constexpr Duration longest_pipelined_wait = std::chrono::seconds{1};
+
 // A request that has been written and is not answered yet.
 struct PeerEngine::InFlight {
   ClientId client{};

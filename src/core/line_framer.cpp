@@ -12,7 +12,8 @@ namespace lonc::core {
 namespace {
 
 // A client that connects for one short request gets the small size, a stream that fills it the usual one.
-constexpr std::size_t small_size = 4 * 1024;
+// The small one is a little more than 4 kB, so that the receive of a line of that size is seen to have been all.
+constexpr std::size_t small_size = 4 * 1024 + 512;
 constexpr std::size_t usual_size = 16 * 1024;
 constexpr std::size_t kept_size = 64 * 1024;  // more than this is given back after a long line
 constexpr std::size_t smallest_room = small_size;

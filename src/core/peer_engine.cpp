@@ -39,8 +39,7 @@ void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view li
   if (line == close_command) return close_on_request(now, client);
   if (state_ == PeerState::up) {
     const bool may_go_now = queue_.empty() && !holds_live(now);
-    Connection* connection = may_go_now ? idle_connection(now) : nullptr;
-    if (!connection && may_go_now && queue_.empty()) connection = pipeline_connection(now, line);
+    Connection* const connection = may_go_now ? connection_for(now, line) : nullptr;
     if (connection) return send(now, *connection, client, now, line);
     // A connection that has just turned out to be dead may have been the last; then the state is another now.
     if (state_ == PeerState::up) return enqueue(now, client, line);
@@ -81,7 +80,8 @@ void PeerEngine::dispatch(TimePoint now) {
     }
     // One that may not be pipelined is not overtaken by those that may: it would wait for an idle connection for ever.
     // (Looking for that may have ended the last connection, and the queue with it.)
-    if (!connection && has_live && !queue_.empty()) connection = pipeline_connection(now, queue_.front().line);
+    if (!connection && has_live && !queue_.empty() && may_go_behind(now, queue_.front().line))
+      connection = busy_connection(now, longest_pipelined_wait);
     if (!connection) break;
     delayed_->is_live_turn = false;
     const Queued next = queue_.pop();
@@ -99,10 +99,13 @@ void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, Ti
   request.written = now;
   request.word = command_word(line);
   // Behind anything but a quick read another client's request would wait for as long as that takes.
-  request.may_be_followed = !is_delayed && request.word != "exit" && settings_.pipeline_safe.contains(request.word) &&
-                            !settings_.slow_commands.contains(request.word);
-  if (is_encrypted_request(line)) {
-    connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
+  const bool is_encrypted = is_encrypted_request(line);
+  if (is_encrypted) line.remove_prefix(encrypt_prefix.size());
+  const std::string_view command = leading_word(line);
+  request.may_be_followed = !is_delayed && command != "exit" && settings_.pipeline_safe.contains(command) &&
+                            !settings_.slow_commands.contains(command);
+  if (is_encrypted) {
+    connection.cipher->encrypt(line, wire_);
     line = wire_;
   }
   counters_.bytes_sent += line.size() + 1;

@@ -19,8 +19,8 @@ constexpr Duration attempt_spacing = std::chrono::seconds{1};
 // A connection that was open for so long has been of use, even without one answer.
 constexpr Duration works_after = std::chrono::seconds{10};
 
-// Nothing is written behind a request that has been in flight for longer.
-constexpr Duration longest_pipelined_wait = std::chrono::seconds{1};
+// Requests that come so soon after each other go out together.
+constexpr Duration gathered_within = std::chrono::milliseconds{1};
 
 // A peer that lets a request wait for so long is given a further connection in place of a deeper pipeline.
 constexpr Duration pipeline_patience = std::chrono::milliseconds{50};
@@ -44,20 +44,32 @@ PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
   }
 }
 
-// A connection that has requests in flight and may take this one behind them. Nothing is written behind a request that
-// takes long: should its time run out, those behind it are answered con_lost, too, and may have been carried out.
-PeerEngine::Connection* PeerEngine::pipeline_connection(TimePoint now, std::string_view line) {
-  if (settings_.pipeline_depth < 2 || is_encrypted_request(line) ||
-      !settings_.pipeline_safe.contains(leading_word(line)))
-    return nullptr;
-  // A delayed message needs a connection for itself, and none would ever fall idle.
-  if (can_send_delayed(now)) return nullptr;
+// A request that comes right after others goes with them, though another connection is idle: one write and one read for
+// all of them, and what a burst has opened falls idle again. As soon as the oldest of them takes longer, it does not.
+PeerEngine::Connection* PeerEngine::connection_for(TimePoint now, std::string_view line) {
+  const bool may_pipeline = may_go_behind(now, line);
+  Connection* connection = may_pipeline ? busy_connection(now, gathered_within) : nullptr;
+  if (!connection) connection = idle_connection(now);
+  if (!connection && may_pipeline) connection = busy_connection(now, longest_pipelined_wait);
+  return connection;
+}
+
+// A delayed message needs a connection for itself, and with pipelines none would ever fall idle.
+bool PeerEngine::may_go_behind(TimePoint now, std::string_view line) const {
+  return settings_.pipeline_depth > 1 && !is_encrypted_request(line) &&
+         settings_.pipeline_safe.contains(leading_word(line)) && !can_send_delayed(now);
+}
+
+// A connection that has requests in flight, none for longer than that, and may take one more. Nothing is written behind a
+// request that takes long: should its time run out, those behind it are answered con_lost, too, and may have been
+// carried out.
+PeerEngine::Connection* PeerEngine::busy_connection(TimePoint now, Duration longest_wait) {
   Connection* best = nullptr;
   for (const auto& connection : connections_) {
     const auto& in_flight = connection->in_flight;
     if (connection->state != Connection::State::ready || in_flight.empty() ||
         in_flight.size() >= settings_.pipeline_depth || !in_flight.back().may_be_followed ||
-        now - in_flight.front().written > longest_pipelined_wait)
+        now - in_flight.front().written > longest_wait)
       continue;
     if (!best || in_flight.size() < best->in_flight.size()) best = connection.get();
   }

@@ -11,61 +11,151 @@ constexpr unsigned looks_before_watching = 1;
 
 }  // namespace
 
-ClientSession::ClientSession(Strand strand, std::shared_ptr<Turn> turn, core::ClientId id, UniqueFd fd,
-                             ClientLimit::Slot slot, const Limits& limits, Handler& handler)
-    : strand_(std::move(strand)),
-      turn_(std::move(turn)),
+ClientSession::ClientSession(const Shared& shared, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot,
+                             const Limits& limits)
+    : shared_(shared),
+      handler_(&shared.handler),
       id_(id),
       slot_(std::move(slot)),
-      socket_(strand_, std::move(fd), limits.line_length),
-      limits_(limits),
-      handler_(&handler),
-      answered_(strand_, turn_) {}
+      socket_(shared.strand, std::move(fd), limits.line_length),
+      patience_(slot_.is_refused() ? limits.refused_timeout : limits.write_timeout) {}
 
-Task<void> ClientSession::run() {
-  const auto self = shared_from_this();
-  if (slot_.is_refused()) end_in(limits_.refused_timeout);
-  unsigned lines = 0;
-  unsigned looks = 0;
-  while (handler_ != nullptr) {
-    const LineSocket::ReadResult read = socket_.try_read_line();
-    if (read.kind == LineSocket::Read::would_block) {
-      if (is_broken_) break;
-      lines = 0;
-      // Most clients close as soon as they have been answered: one that is looked at again a turn later never has to be
-      // made known to the reactor.
-      if (!socket_.is_watched() && looks++ < looks_before_watching) {
-        co_await turn_->next();
-        continue;
-      }
-      const std::error_code error = co_await socket_.wait_readable();
-      if (error) break;
-      continue;
+void ClientSession::start() {
+  if (slot_.is_refused()) end_in(patience_);
+  read_lines();
+}
+
+// Where the loop calls there is no caller who could handle an exception.
+template <typename Action>
+void ClientSession::guarded(Action action) noexcept {
+  try {
+    action();
+  } catch (...) {
+    if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_failed(std::current_exception());
+    close();
+  }
+}
+
+void ClientSession::turn_has_come() noexcept {
+  guarded([this] { go_on(); });
+}
+
+void ClientSession::ready(bool has_ended) noexcept {
+  has_news_ = true;
+  may_have_ended_ = may_have_ended_ || has_ended;
+  guarded([this] {
+    if (step_ == Step::idle) {
+      step_ = Step::reading;
+      read_lines();
+    } else if (step_ == Step::writing) {
+      write_rest();
+      go_on();
     }
-    if (read.kind == LineSocket::Read::end || read.kind == LineSocket::Read::failed) break;
+  });
+}
+
+void ClientSession::go_on() {
+  if (step_ == Step::answered && !finish_answer()) return;
+  if (step_ == Step::reading) read_lines();
+}
+
+// Until a line has to wait for its answer, or there is none.
+void ClientSession::read_lines() {
+  for (unsigned lines = 0; lines != lines_per_turn; ++lines) {
+    const LineSocket::ReadResult read = next_line();
+    switch (read.kind) {
+      case LineSocket::Read::would_block:
+        return wait_for_more();
+      case LineSocket::Read::more:
+        return put_off();
+      case LineSocket::Read::end:
+      case LineSocket::Read::failed:
+        return end();
+      case LineSocket::Read::line:
+      case LineSocket::Read::too_long:
+        break;
+    }
     if (slot_.is_refused()) {
       refuse();
-      break;
+      return end();
     }
-    is_busy_ = true;
-    looks = 0;
     give_line(read);
-    if (!answered_.take()) co_await answered_.wait();
-    if (handler_ != nullptr && socket_.has_unsent() && !is_broken_) co_await write_rest();
-    is_busy_ = false;
-    if (handler_ != nullptr) handler_->client_answered(id_);
-    if (++lines % lines_per_turn == 0) co_await turn_->next();
+    if (step_ != Step::answered || !finish_answer()) return;
   }
-  if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_gone(id_);
-  socket_.close();
+  put_off();
+}
+
+// A watched client is not asked in vain: what came after a receive that took all there was is told by the watch.
+LineSocket::ReadResult ClientSession::next_line() {
+  if (is_watched_ && !has_news_ && !may_have_ended_ && socket_.is_drained()) return {LineSocket::Read::would_block};
+  // Only where there is nothing to be given first it is certain that this receives.
+  if (!socket_.has_bytes()) has_news_ = false;
+  return socket_.try_read_line();
 }
 
 void ClientSession::give_line(const LineSocket::ReadResult& read) {
+  step_ = Step::asking;
+  looks_ = 0;
+  is_giving_ = true;
   if (read.kind == LineSocket::Read::too_long) {
     handler_->client_line_too_long(id_);
   } else {
     handler_->client_line(id_, read.text);
   }
+  is_giving_ = false;
+}
+
+// The handler is in the midst of something: it hears of this client again in the next turn.
+void ClientSession::reply(std::string_view line) {
+  if (step_ != Step::asking) return;
+  // The client has left, but what it said as whole lines is still carried out.
+  if (!is_broken_ && socket_.send_line(line)) is_broken_ = true;
+  step_ = Step::answered;
+  if (!is_giving_) put_off();
+}
+
+// False if it is not over with this: the client must take some of the answer first, or has been closed.
+bool ClientSession::finish_answer() {
+  if (socket_.has_unsent() && !is_broken_) {
+    step_ = Step::writing;
+    end_in(patience_);
+    if (!watch(SocketWatch::Interest::reading_and_writing)) end();
+    return false;
+  }
+  step_ = Step::reading;
+  handler_->client_answered(id_);
+  return handler_ != nullptr;
+}
+
+void ClientSession::write_rest() {
+  const std::size_t before = socket_.unsent();
+  if (socket_.flush()) is_broken_ = true;
+  if (socket_.has_unsent() && !is_broken_) {
+    if (socket_.unsent() != before) end_in(patience_);
+    return;
+  }
+  end_at_ = core::never;
+  step_ = Step::answered;
+  if (!watch(SocketWatch::Interest::reading)) end();
+}
+
+void ClientSession::wait_for_more() {
+  if (is_broken_) return end();
+  // Most clients close as soon as they have been answered: one that is looked at again a turn later never has to be
+  // watched.
+  if (!is_watched_ && looks_++ < looks_before_watching) return put_off();
+  step_ = Step::idle;
+  socket_.release_idle_buffers();
+  if (!is_watched_ && !watch(SocketWatch::Interest::reading)) end();
+}
+
+void ClientSession::put_off() { shared_.turn.add(shared_from_this()); }
+
+bool ClientSession::watch(SocketWatch::Interest interest) {
+  const auto number = static_cast<std::uint64_t>(id_);
+  if (is_watched_) return !shared_.watch.change(socket_.fd(), number, interest);
+  is_watched_ = true;
+  return !shared_.watch.add(socket_.fd(), number, interest);
 }
 
 void ClientSession::refuse() {
@@ -73,42 +163,29 @@ void ClientSession::refuse() {
   [[maybe_unused]] const auto error = socket_.send_line("con_lost");
 }
 
-void ClientSession::reply(std::string_view line) {
-  if (!is_busy_ || handler_ == nullptr) return;
-  // The client has left, but what it said as whole lines is still carried out.
-  if (!is_broken_ && socket_.send_line(line)) is_broken_ = true;
-  answered_.notify();
-}
-
-Task<void> ClientSession::write_rest() {
-  while (handler_ != nullptr && socket_.has_unsent() && !is_broken_) {
-    end_in(limits_.write_timeout);
-    std::error_code error = co_await socket_.wait_writable();  // g++ 12 miscompiles an `if` with this in it
-    if (!error) error = socket_.flush();
-    if (error) is_broken_ = true;
-  }
-  end_at_.reset();
+void ClientSession::end() {
+  if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_gone(id_);
+  close();
 }
 
 // The timer is left to run out when it is not needed any more; end_at_ tells.
 void ClientSession::end_in(core::Duration time) {
   end_at_ = std::chrono::steady_clock::now() + time;
-  if (!timer_) timer_.emplace(strand_);
-  timer_->expires_at(*end_at_);
+  if (!timer_) timer_ = std::make_unique<Timer>(shared_.strand);
+  timer_->expires_at(end_at_);
   timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
-    if (error || !self || !self->end_at_ || std::chrono::steady_clock::now() < *self->end_at_) return;
-    self->is_broken_ = true;
-    self->socket_.close();
+    if (error || !self || std::chrono::steady_clock::now() < self->end_at_) return;
+    self->guarded([&] { self->end(); });
   });
 }
 
 void ClientSession::close() {
   handler_ = nullptr;
-  end_at_.reset();
+  step_ = Step::ended;
+  end_at_ = core::never;
   if (timer_) timer_->cancel();
   socket_.close();
-  answered_.notify();
 }
 
 }  // namespace lonc::net

@@ -8,19 +8,71 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace lonc::net {
 
 namespace {
 
 constexpr std::size_t read_per_turn = 256 * 1024;
+constexpr std::size_t short_line = 1024;
 constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
+
+// Buffers for what is kept unsent, that nobody uses: a connection keeps lines in each turn and is idle in between.
+class SpareBuffers {
+ public:
+  void lend(std::string& to) {
+    if (spare_.empty()) return;
+    to.swap(spare_.back());
+    spare_.pop_back();
+  }
+  void give_back(std::string& from) {
+    std::string buffer;
+    buffer.swap(from);
+    if (spare_.size() < most && buffer.capacity() <= kept_unsent) spare_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr std::size_t most = 16;
+  std::vector<std::string> spare_;
+};
+
+thread_local SpareBuffers spare_buffers;
+
+bool has_buffer(const std::string& text) { return text.capacity() > std::string().capacity(); }
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// One piece, copied together, costs the system less than two: a tenth of the whole call.
+ssize_t send_short(int fd, std::string_view line) {
+  std::array<char, short_line> text;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled right away
+  *std::ranges::copy(line, text.data()).out = '\n';
+  ssize_t sent = 0;
+  do {
+    sent = ::send(fd, text.data(), line.size() + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+ssize_t send_long(int fd, std::string_view line) {
+  char newline = '\n';
+  // sendmsg does not write to what it sends; iovec only has no const.
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(line.data()), line.size()}, iovec{&newline, 1}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
 
 }  // namespace
 
@@ -46,7 +98,7 @@ LineSocket::ReadResult LineSocket::try_read_line() {
     if (const auto found = next_buffered()) return *found;
     if (fd_ < 0) return {Read::failed, {}, std::make_error_code(std::errc::operation_canceled)};
     // Whoever sends as fast as this reads must not keep all others from their turn.
-    if (total >= read_per_turn) return {Read::would_block};
+    if (total >= read_per_turn) return {Read::more};
     const auto room = framer_.prepare();
     const ssize_t received = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
     if (received > 0) {
@@ -67,7 +119,7 @@ LineSocket::ReadResult LineSocket::try_read_line() {
 Task<LineSocket::ReadResult> LineSocket::read_line() {
   while (true) {
     const ReadResult read = try_read_line();
-    if (read.kind != Read::would_block) co_return read;
+    if (read.kind != Read::would_block && read.kind != Read::more) co_return read;
     const std::error_code error = co_await wait_readable();
     if (error) co_return ReadResult{Read::failed, {}, error};
   }
@@ -78,16 +130,7 @@ std::error_code LineSocket::send_line(std::string_view line) {
     queue_line(line);
     return flush();
   }
-  char newline = '\n';
-  // sendmsg does not write to what it sends; iovec only has no const.
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(line.data()), line.size()}, iovec{&newline, 1}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
+  const ssize_t sent = line.size() < short_line ? send_short(fd_, line) : send_long(fd_, line);
   if (sent < 0 && !would_block(errno)) return last_error();
   const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
   if (done <= line.size()) queue_line(line.substr(done));
@@ -95,6 +138,7 @@ std::error_code LineSocket::send_line(std::string_view line) {
 }
 
 void LineSocket::queue_line(std::string_view line) {
+  if (!has_buffer(unsent_)) spare_buffers.lend(unsent_);
   unsent_.append(line);
   unsent_.push_back('\n');
 }
@@ -161,7 +205,7 @@ void LineSocket::close() {
 std::error_code LineSocket::watch() {
   if (fd_ < 0) return std::make_error_code(std::errc::operation_canceled);
   if (watched_) return {};
-  watched_.emplace(strand_);
+  watched_ = std::make_unique<Descriptor>(strand_);
   boost::system::error_code error;
   watched_->assign(fd_, error);
   if (error) watched_.reset();
@@ -178,10 +222,9 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
   co_return error;
 }
 
-// A client or a connection may be idle for hours.
 void LineSocket::release_idle_buffers() {
   if (!framer_.has_bytes()) framer_.release();
-  if (!has_unsent() && unsent_.capacity() != 0) std::string().swap(unsent_);
+  if (!has_unsent() && has_buffer(unsent_)) spare_buffers.give_back(unsent_);
 }
 
 }  // namespace lonc::net

@@ -13,7 +13,8 @@ namespace lonc::net {
 
 namespace {
 
-constexpr unsigned lines_per_turn = 64;  // then others on the loop have their turn
+constexpr unsigned lines_per_turn = 64;        // then others on the loop have their turn
+constexpr std::size_t most_kept = 32 * 1024;  // bytes for the next flush(): a buffer of that size is used again
 
 // What keep-alive and TCP_USER_TIMEOUT make of a connection whose path is gone: the time-out, or the last thing that a
 // router said about it.
@@ -114,7 +115,8 @@ Task<void> LondConnection::read_lines() {
         give_line(read.text);
         if (++lines % lines_per_turn == 0) co_await boost::asio::post(strand_, use_awaitable);
         break;
-      case LineSocket::Read::would_block: {
+      case LineSocket::Read::would_block:
+      case LineSocket::Read::more: {
         lines = 0;
         const std::error_code error = co_await socket_->wait_readable();
         if (error) ended(error);
@@ -175,8 +177,10 @@ void LondConnection::write_line(std::string_view line) {
 
 void LondConnection::write_behind(std::string_view line) {
   if (is_closed() || !socket_ || write_error_) return;
+  if (kept_bytes_ + line.size() > most_kept) flush();
   socket_->queue_line(line);
   ++kept_;
+  kept_bytes_ += line.size();
 }
 
 void LondConnection::flush() {
@@ -186,6 +190,7 @@ void LondConnection::flush() {
 }
 
 std::error_code LondConnection::send_kept() {
+  kept_bytes_ = 0;
   if (kept_ != 0) order_.about_to_write(std::exchange(kept_, 0), socket_->arrived());
   return socket_->flush();
 }

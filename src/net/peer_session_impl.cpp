@@ -39,6 +39,8 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
                                                 services_.client_limit)),
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
       turn_(std::make_shared<Turn>(strand_)),
+      watch_(std::make_shared<SocketWatch>(strand_, static_cast<SocketWatch::Handler&>(*this))),
+      shared_{strand_, *turn_, *watch_, *this},
       timer_(strand_),
       drain_timer_(strand_),
       state_since_(std::chrono::system_clock::now()),
@@ -108,10 +110,9 @@ void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
     const auto id = next_client_id();
     const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout,
                                        refused_client_time};
-    ClientSession::Handler& handler = *this;
-    auto client = std::make_shared<ClientSession>(strand_, turn_, id, std::move(fd), std::move(slot), limits, handler);
+    const auto client = std::make_shared<ClientSession>(shared_, id, std::move(fd), std::move(slot), limits);
     clients_.emplace(id, client);
-    spawn([client = std::move(client)] { return client->run(); });
+    client->start();
   });
 }
 
@@ -135,6 +136,13 @@ void PeerSession::Impl::client_answered(core::ClientId) { check_drained(); }
 void PeerSession::Impl::client_gone(core::ClientId client) {
   clients_.erase(client);
   check_drained();
+}
+
+void PeerSession::Impl::socket_ready(std::uint64_t number, bool has_ended) {
+  const auto found = clients_.find(core::ClientId{number});
+  if (found == clients_.end()) return;
+  const auto client = found->second;
+  client->ready(has_ended);
 }
 
 void PeerSession::Impl::reply(core::ClientId client, std::string_view line) {
@@ -367,6 +375,7 @@ void PeerSession::Impl::release() {
   drain_timer_.cancel();
   delayed_ = {};
   for (const auto& [id, client] : std::exchange(clients_, {})) client->close();
+  watch_->close();
   for (const auto& connection : std::exchange(connections_, {})) connection->close();
 }
 

@@ -9,11 +9,13 @@
 #include <lonc/net/lond_connection.hpp>
 #include <lonc/net/peer_address.hpp>
 #include <lonc/net/peer_session.hpp>
+#include <lonc/net/socket_watch.hpp>
 #include <lonc/net/spooler.hpp>
 #include <lonc/net/turn.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -30,6 +32,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
                                 private core::Effects,
                                 private LocalListener::Handler,
                                 private ClientSession::Handler,
+                                private SocketWatch::Handler,
                                 private LondConnection::Handler {
  public:
   Impl(boost::asio::io_context& io, PeerConfig config, const PeerServices& services, std::uint64_t seed,
@@ -87,6 +90,10 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void client_line_too_long(core::ClientId client) override;
   void client_answered(core::ClientId client) override;
   void client_gone(core::ClientId client) override;
+  void client_failed(std::exception_ptr failure) override { fail(failure); }
+
+  // SocketWatch::Handler
+  void socket_ready(std::uint64_t number, bool has_ended) override;
 
   // LondConnection::Handler
   void connection_started(core::ConnectionId connection) override;
@@ -128,6 +135,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   std::vector<std::shared_ptr<LondConnection>> connections_;
   Spooler::Handle delayed_;
   const std::shared_ptr<Turn> turn_;
+  const std::shared_ptr<SocketWatch> watch_;  // of the clients
+  const ClientSession::Shared shared_;
   bool has_unflushed_ = false;  // requests were kept for the end of the turn
 
   Timer timer_;

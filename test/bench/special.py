@@ -84,7 +84,8 @@ def dead_peers(setup):
         for name, hosts in (("well", well), ("ill", ill)):
             started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, hosts=hosts))
         p99 = {"well": [], "ill": []}
-        for _ in range(setup.rounds):
+        # A p99 sways by more than the bound allows: its median takes more rounds than other figures.
+        for _ in range(3 * setup.rounds):
             for contestant in started:
                 p99[contestant.name].append(load(setup.programs, contestant.target, clients=256, keep=0, rate=4000,
                                                  milliseconds=2 * setup.milliseconds)["p99"])

@@ -35,15 +35,51 @@ TEST_CASE("a request goes behind another only where all connections are busy, an
   CHECK(h.take() == "write 1 get:4");
 }
 
-TEST_CASE("an idle connection comes before a busy one") {
+TEST_CASE(
+    "the word of a command ends at any byte that is none of a word, for what goes behind and for what is followed") {
+  EngineHarness h(pipelined());
+  h.come_up();
+  h.ask(1, "get 1");
+  h.ask(2, "get 2");
+  h.ask(3, "dump 3");
+  h.ask(4, "get 4");
+  CHECK(h.take() == "write 1 get 1; behind 1 get 2; behind 1 dump 3");
+}
+
+TEST_CASE("what comes within a millisecond goes together; otherwise an idle connection comes before a busy one") {
   PeerSettings settings = pipelined(4, 2);
   settings.min_connections = 2;
   EngineHarness h(settings);
   h.come_up();
   h.handshake(2);
   h.take();
-  for (std::uint64_t client = 1; client <= 6; ++client) h.ask(client, "get:" + std::to_string(client));
-  CHECK(h.take() == "write 1 get:1; write 2 get:2; behind 1 get:3; behind 2 get:4; behind 1 get:5; behind 2 get:6");
+  h.ask(1, "get:1");
+  h.ask(2, "get:2");
+  h.advance(1ms);
+  h.ask(3, "get:3");
+  CHECK(h.take() == "write 1 get:1; behind 1 get:2; behind 1 get:3");
+  h.advance(1us);
+  h.ask(4, "get:4");
+  h.ask(5, "get:5");
+  CHECK(h.take() == "write 2 get:4; behind 2 get:5");
+  h.advance(2ms);
+  h.ask(6, "get:6");
+  h.ask(7, "get:7");
+  CHECK(h.take() == "behind 2 get:6; behind 1 get:7");
+}
+
+TEST_CASE("what does not go behind others goes to an idle connection at once") {
+  PeerSettings settings = pipelined(4, 3);
+  settings.min_connections = 3;
+  EngineHarness h(settings);
+  h.come_up();
+  h.handshake(2);
+  h.handshake(3);
+  h.take();
+  h.ask(1, "get:1");
+  h.ask(2, "put:2");
+  h.ask(3, "put:3");
+  CHECK(h.take() == "write 1 get:1; write 2 put:2; write 3 put:3");
 }
 
 TEST_CASE("no more than pipeline-depth on one connection; the next waits, and goes out as soon as there is room") {

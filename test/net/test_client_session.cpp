@@ -6,10 +6,12 @@
 #include <boost/asio/post.hpp>
 
 #include <optional>
+#include <stdexcept>
 
 using lonc::core::ClientId;
 using lonc::net::ClientLimit;
 using lonc::net::ClientSession;
+using lonc::net::SocketWatch;
 using lonc::test::run_ready;
 using lonc::test::run_until;
 using lonc::test::Wire;
@@ -17,25 +19,29 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture : ClientSession::Handler {
+struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(strand, turn, ClientId{7}, std::move(ours), std::move(*clients.admit()),
-                                              limits, *this);
-    lonc::test::spawn(strand, [held = session] { return held->run(); });
+    session =
+        std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits);
+    boost::asio::post(strand, [held = session] { held->start(); });
   }
   ~Fixture() override {
     session->close();
+    watch->close();
     run_ready(io);
   }
   void client_line(ClientId, std::string_view line) override {
+    if (line == "throw") throw std::runtime_error("thrown by the handler");
     lines.emplace_back(line);
     if (answer) session->reply(*answer);
   }
   void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
   void client_answered(ClientId) override { ++answered; }
   void client_gone(ClientId) override { is_gone = true; }
+  void client_failed(std::exception_ptr with) override { failure = with; }
+  void socket_ready(std::uint64_t, bool has_ended) override { session->ready(has_ended); }
   void reply(const std::string& text) {
     boost::asio::post(strand, [this, text] { session->reply(text); });
   }
@@ -43,6 +49,8 @@ struct Fixture : ClientSession::Handler {
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
   std::shared_ptr<lonc::net::Turn> turn = std::make_shared<lonc::net::Turn>(strand);
+  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
+  const ClientSession::Shared shared{strand, *turn, *watch, *this};
   ClientLimit clients;
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;
@@ -50,6 +58,7 @@ struct Fixture : ClientSession::Handler {
   std::vector<std::string> lines;
   int answered = 0;
   bool is_gone = false;
+  std::exception_ptr failure;
 };
 
 using Strings = std::vector<std::string>;
@@ -163,4 +172,94 @@ TEST_CASE("ClientSession lets others have their turn under a flood") {
   CHECK(f.lines.size() < 1000);
   REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 9000; }));
   CHECK(f.lines.size() == 1000);
+}
+
+TEST_CASE("ClientSession: an idle client is heard again and again, and its end as well") {
+  Fixture f;
+  f.answer = "ok";
+  for (std::size_t number = 1; number != 6; ++number) {
+    run_ready(f.io);  // it is watched now
+    REQUIRE(f.wire->send("again\n"));
+    REQUIRE(run_until(f.io, [&] { return f.lines.size() == number; }));
+  }
+  run_ready(f.io);
+  f.wire->close();
+  CHECK(run_until(f.io, [&] { return f.is_gone; }));
+}
+
+TEST_CASE("ClientSession: what comes from a watched client while its line is on its way is not forgotten") {
+  Fixture f;
+  run_ready(f.io);
+  REQUIRE(f.wire->send("first\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  run_ready(f.io);
+  SECTION("another line") {
+    REQUIRE(f.wire->send("second\n"));
+    run_ready(f.io);
+    CHECK(f.lines.size() == 1);
+    f.reply("A");
+    CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
+  }
+  SECTION("a line in two parts, the second when the first has been answered") {
+    REQUIRE(f.wire->send("sec"));
+    run_ready(f.io);
+    f.reply("A");
+    run_ready(f.io);
+    REQUIRE(f.wire->send("ond\n"));
+    CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
+  }
+  SECTION("its end") {
+    f.wire->end_writing();
+    run_ready(f.io);
+    CHECK_FALSE(f.is_gone);
+    f.reply("A");
+    CHECK(run_until(f.io, [&] { return f.is_gone; }));
+    CHECK(f.wire->received() == "A\n");
+  }
+}
+
+TEST_CASE("ClientSession: a line and the end of a watched client may come together") {
+  Fixture f;
+  f.answer = "ok";
+  run_ready(f.io);
+  REQUIRE(f.wire->send("last\n"));
+  f.wire->end_writing();
+  REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+  CHECK(f.wire->received() == "ok\n");
+}
+
+TEST_CASE("ClientSession: much without a line's end is read to its end") {
+  Fixture f(10, {4'000'000, 10s, 10s});
+  run_ready(f.io);
+  const std::string line(3'000'000, 'x');
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t sent = ::send(f.wire->fd(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) rest.remove_prefix(static_cast<std::size_t>(sent));
+    run_ready(f.io);
+  }
+  REQUIRE(f.wire->send("\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  CHECK(f.lines[0].size() == line.size());
+}
+
+TEST_CASE("ClientSession: an exception of the handler ends it and is told") {
+  Fixture f;
+  run_ready(f.io);
+  REQUIRE(f.wire->send("throw\n"));
+  REQUIRE(run_until(f.io, [&] { return f.failure != nullptr; }));
+  CHECK_THROWS_WITH(std::rethrow_exception(f.failure), "thrown by the handler");
+  CHECK(f.wire->is_ended());
+  CHECK_FALSE(f.is_gone);
+}
+
+TEST_CASE("ClientSession: a client that says much but takes nothing of its answer is closed in time") {
+  Fixture f(10, {100, 50ms, 10s});
+  REQUIRE(f.wire->send("dump\n"));
+  run_ready(f.io);
+  f.reply(std::string(2'000'000, 'd'));
+  CHECK(run_until(f.io, [&] {
+    f.wire->send("x");
+    return f.is_gone;
+  }));
 }

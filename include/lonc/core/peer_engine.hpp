@@ -102,7 +102,9 @@ class PeerEngine {
   // peer_engine_connections.cpp: the life of connections, and with it of the peer
   Connection* find(ConnectionId id);
   Connection* idle_connection(TimePoint now);
-  Connection* pipeline_connection(TimePoint now, std::string_view line);
+  Connection* connection_for(TimePoint now, std::string_view line);
+  bool may_go_behind(TimePoint now, std::string_view line) const;
+  Connection* busy_connection(TimePoint now, Duration longest_wait);
   std::size_t count_ready() const;
   std::size_t count_opening() const;
   void begin_attempt(TimePoint now);

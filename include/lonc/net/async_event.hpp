@@ -2,12 +2,10 @@
 #pragma once
 
 #include <lonc/net/executor.hpp>
-#include <lonc/net/turn.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -16,8 +14,6 @@ namespace lonc::net {
 class AsyncEvent {
  public:
   explicit AsyncEvent(Strand strand) : strand_(std::move(strand)) {}
-  // The waiter goes on in the next turn, together with others.
-  AsyncEvent(Strand strand, std::shared_ptr<Turn> turn) : strand_(std::move(strand)), turn_(std::move(turn)) {}
   AsyncEvent(const AsyncEvent&) = delete;
   AsyncEvent& operator=(const AsyncEvent&) = delete;
 
@@ -51,15 +47,11 @@ class AsyncEvent {
 
  private:
   using Token = boost::asio::use_awaitable_t<Strand>;
-  using Waiter = Turn::Waiter;
+  using Waiter = boost::asio::async_result<Token, void()>::handler_type;
 
-  void resume(Waiter waiter) {
-    if (turn_) return turn_->add(std::move(waiter));
-    boost::asio::post(strand_, std::move(waiter));
-  }
+  void resume(Waiter waiter) { boost::asio::post(strand_, std::move(waiter)); }
 
   Strand strand_;
-  std::shared_ptr<Turn> turn_;
   bool is_set_ = false;
   std::optional<Waiter> waiter_;
 };

@@ -1,23 +1,25 @@
 // One local client: gives its lines to the peer session, one at a time, and writes the answers. Decides nothing.
+// It is no coroutine: an idle client is this object and nothing else, and the frames of one that comes, asks and goes
+// would cost more than all else that is done here.
 #pragma once
 
 #include <lonc/core/types.hpp>
-#include <lonc/net/async_event.hpp>
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/line_socket.hpp>
+#include <lonc/net/socket_watch.hpp>
 #include <lonc/net/turn.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <memory>
-#include <optional>
 #include <string_view>
 
 namespace lonc::net {
 
-// Used on its strand only. Its task keeps it alive; who else holds it may let go after close().
-class ClientSession : public std::enable_shared_from_this<ClientSession> {
+// Used on its strand only. Whoever calls a member holds it until that returns: the handler may let go of it within.
+class ClientSession : public std::enable_shared_from_this<ClientSession>, public Turn::Waiter {
  public:
   // Each line must be followed, during the call or later, by one reply() or close().
   struct Handler {
@@ -28,6 +30,16 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     virtual void client_answered(core::ClientId client) = 0;
     // It closed its end or was closed for being slow. Not called after close().
     virtual void client_gone(core::ClientId client) = 0;
+    // An exception, also one of the calls above, ended the session: where no caller is there to get it.
+    virtual void client_failed(std::exception_ptr failure) = 0;
+  };
+
+  // What all clients of a peer have in common. All of it must outlive close().
+  struct Shared {
+    const Strand& strand;
+    Turn& turn;
+    SocketWatch& watch;  // its socket_ready() is to be passed on to ready()
+    Handler& handler;
   };
 
   struct Limits {
@@ -36,11 +48,12 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     core::Duration refused_timeout;  // for a refused client to say its line
   };
 
-  ClientSession(Strand strand, std::shared_ptr<Turn> turn, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot,
-                const Limits& limits, Handler& handler);
+  ClientSession(const Shared& shared, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot, const Limits& limits);
 
-  // The whole life of the session. Exceptions of the handler come out of it.
-  Task<void> run();
+  void start();
+  // What the watch tells; the number is that of the id.
+  void ready(bool has_ended) noexcept;
+  void turn_has_come() noexcept override;
 
   void reply(std::string_view line);
   // The client sees an end of file after what has been written. The handler is not called any more.
@@ -48,26 +61,48 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
 
   core::ClientId id() const { return id_; }
   // A line was given to the handler and its reply is not fully written.
-  bool is_busy() const { return is_busy_; }
+  bool is_busy() const { return step_ == Step::asking || step_ == Step::answered || step_ == Step::writing; }
 
  private:
-  Task<void> write_rest();
+  enum class Step : unsigned char {
+    reading,   // looks for a line, now or when its turn has come
+    idle,      // the watch will tell when there is more to read
+    asking,    // the handler has a line
+    answered,  // the reply has been handed to the socket; goes on in the next turn
+    writing,   // the client must take some of the reply first; the watch will tell
+    ended,
+  };
+
+  template <typename Action>
+  void guarded(Action action) noexcept;
+  void go_on();
+  void read_lines();
+  LineSocket::ReadResult next_line();
   void give_line(const LineSocket::ReadResult& read);
+  bool finish_answer();
+  void write_rest();
+  void wait_for_more();
+  void put_off();
+  bool watch(SocketWatch::Interest interest);
   void refuse();
+  void end();
   void end_in(core::Duration time);
 
-  Strand strand_;
-  std::shared_ptr<Turn> turn_;
+  const Shared& shared_;
+  Handler* handler_;  // none after close()
   core::ClientId id_;
   ClientLimit::Slot slot_;
   LineSocket socket_;
-  Limits limits_;
-  Handler* handler_;  // none after close()
-  AsyncEvent answered_;
-  std::optional<Timer> timer_;
-  std::optional<core::TimePoint> end_at_;  // then the client is closed for being slow
-  bool is_busy_ = false;
-  bool is_broken_ = false;  // the reply could not be written
+  core::Duration patience_;               // with one that takes nothing, or that says nothing and is to be refused
+  std::unique_ptr<Timer> timer_;          // most clients never need one
+  core::TimePoint end_at_ = core::never;  // then the client is closed for being slow
+  Step step_ = Step::reading;
+  unsigned char looks_ = 0;  // since the last line
+  bool is_giving_ = false;   // the handler is being called with a line
+  bool is_broken_ = false;   // the reply could not be written
+  bool is_watched_ = false;
+  bool has_news_ = false;  // told by the watch, and not received since
+  bool may_have_ended_ = false;
 };
 
 }  // namespace lonc::net

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ class LineSocket {
   enum class Read {
     line,         // `text` holds a line without its '\n', until the next call of any member
     too_long,     // a line exceeds the limit; its bytes are passed over, told once
-    would_block,  // wait_readable() and try again; also after much that was no whole line
+    would_block,  // nothing is there: wait_readable() and try again
+    more,         // much was no whole line: try again when others have had their turn
     end,          // the other side sends no more; bytes without '\n' at the end are dropped
     failed,       // `error` says why
   };
@@ -36,7 +38,7 @@ class LineSocket {
   LineSocket(Strand strand, UniqueFd fd, std::size_t line_limit);
 
   ReadResult try_read_line();
-  // Waits in it, so never Read::would_block. A closed socket gives Read::failed.
+  // Waits in it, so never Read::would_block or more. A closed socket gives Read::failed.
   Task<ReadResult> read_line();
 
   // Sends `line` and '\n', or keeps what the socket does not take at once.
@@ -46,13 +48,13 @@ class LineSocket {
   // Sends what is kept, as far as the socket takes it.
   std::error_code flush();
   bool has_unsent() const { return sent_ != unsent_.size(); }
+  std::size_t unsent() const { return unsent_.size() - sent_; }
 
   // The error is operation_canceled after close().
   Task<std::error_code> wait_readable() { return wait(boost::asio::posix::descriptor_base::wait_read); }
   Task<std::error_code> wait_writable() { return wait(boost::asio::posix::descriptor_base::wait_write); }
-
-  // A wait has been begun before: the reactor knows the descriptor.
-  bool is_watched() const { return watched_.has_value(); }
+  // A client or a connection may be idle for hours: gives back what buffers hold nothing. Each wait does so, too.
+  void release_idle_buffers();
 
   // True if bytes have been received that try_read_line() has not returned yet.
   bool has_bytes() const { return framer_.has_bytes(); }
@@ -83,11 +85,10 @@ class LineSocket {
   std::optional<ReadResult> next_buffered();
   std::error_code watch();
   Task<std::error_code> wait(boost::asio::posix::descriptor_base::wait_type what);
-  void release_idle_buffers();
 
   Strand strand_;
   int fd_;
-  std::optional<Descriptor> watched_;  // owns fd_ from the first wait on
+  std::unique_ptr<Descriptor> watched_;  // owns fd_ from the first wait on; not made for those that never wait here
   std::size_t line_limit_;
   core::LineFramer framer_;
   std::uint64_t received_ = 0;

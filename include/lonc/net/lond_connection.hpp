@@ -53,7 +53,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // Sends at once: between check_quiet() and the sending of a request nothing that came too late for an earlier one
   // may slip in. An error is an event of a later turn.
   void write_line(std::string_view line);
-  // Keeps it for the next flush(). Only where requests are in flight: see core::AnswerOrder.
+  // Keeps it for the next flush(), if it is not much. Only where requests are in flight: see core::AnswerOrder.
   void write_behind(std::string_view line);
   void flush();
   // The handshake is over with this: the slot of the attempt is given back.
@@ -87,7 +87,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
   std::error_code write_error_;
   core::AnswerOrder order_;
-  std::uint64_t kept_ = 0;     // lines of write_behind() that no send has been tried for
+  std::uint64_t kept_ = 0;      // lines of write_behind() that no send has been tried for
+  std::size_t kept_bytes_ = 0;  // their bytes
   std::size_t following_ = 0;  // see Handler::line_received()
   std::exception_ptr failure_;  // of one of the two loops
 };

@@ -1,0 +1,49 @@
+// Which of many sockets have become ready: an epoll instance of its own, which the loop watches as one descriptor. What
+// is watched here takes no memory of this process while it is idle and no system call each time it is waited for, as
+// it would with the loop itself. Knows sockets by a number alone.
+#pragma once
+
+#include <lonc/net/executor.hpp>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+namespace lonc::net {
+
+// Used on its strand only.
+class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
+ public:
+  struct Handler {
+    virtual ~Handler() = default;
+    // The socket that was added as `number` has become readable, or writable where that was asked for, or it has ended.
+    // Told once for each change, as it came; so one that was closed in the meantime may still be named.
+    virtual void socket_ready(std::uint64_t number, bool has_ended) = 0;
+  };
+  enum class Interest { reading, reading_and_writing };
+
+  // `handler` is called until close().
+  SocketWatch(Strand strand, Handler& handler) : strand_(std::move(strand)), handler_(&handler) {}
+
+  // From now on until `fd` is closed. What is true already is told as well. Never tells from within this call.
+  std::error_code add(int fd, std::uint64_t number, Interest interest);
+  // The same for one that was added.
+  std::error_code change(int fd, std::uint64_t number, Interest interest);
+  void close();
+
+ private:
+  std::error_code open();
+  std::error_code control(int operation, int fd, std::uint64_t number, Interest interest);
+  void wait();
+  void look();
+
+  Strand strand_;
+  Handler* handler_;  // none after close()
+  // The epoll instance; none before the first add(): a peer without idle clients needs no descriptor for them.
+  std::optional<boost::asio::posix::basic_stream_descriptor<Strand>> epoll_;
+};
+
+}  // namespace lonc::net

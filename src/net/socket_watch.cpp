@@ -1,0 +1,74 @@
+#include <lonc/net/socket_watch.hpp>
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+
+namespace lonc::net {
+
+namespace {
+
+constexpr std::size_t most_at_once = 64;  // then others on the loop have their turn
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+
+}  // namespace
+
+std::error_code SocketWatch::open() {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) return last_error();
+  epoll_.emplace(strand_, fd);
+  wait();
+  return {};
+}
+
+std::error_code SocketWatch::add(int fd, std::uint64_t number, Interest interest) {
+  if (handler_ == nullptr) return std::make_error_code(std::errc::operation_canceled);
+  if (!epoll_) {
+    if (const std::error_code error = open()) return error;
+  }
+  return control(EPOLL_CTL_ADD, fd, number, interest);
+}
+
+std::error_code SocketWatch::change(int fd, std::uint64_t number, Interest interest) {
+  if (!epoll_) return std::make_error_code(std::errc::operation_canceled);
+  return control(EPOLL_CTL_MOD, fd, number, interest);
+}
+
+// Changes are told, not states: so nothing has to be said here before or after each wait.
+std::error_code SocketWatch::control(int operation, int fd, std::uint64_t number, Interest interest) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  if (interest == Interest::reading_and_writing) event.events |= EPOLLOUT;
+  event.data.u64 = number;
+  return ::epoll_ctl(epoll_->native_handle(), operation, fd, &event) == 0 ? std::error_code() : last_error();
+}
+
+void SocketWatch::wait() {
+  epoll_->async_wait(boost::asio::posix::descriptor_base::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (!error && self->handler_ != nullptr) self->look();
+                     });
+}
+
+void SocketWatch::look() {
+  std::array<epoll_event, most_at_once> events{};
+  const int found = ::epoll_wait(epoll_->native_handle(), events.data(), most_at_once, 0);
+  for (int i = 0; i < found && handler_ != nullptr; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    handler_->socket_ready(event.data.u64, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+  }
+  if (handler_ != nullptr) wait();
+}
+
+void SocketWatch::close() {
+  handler_ = nullptr;
+  if (!epoll_) return;
+  boost::system::error_code ignored;
+  epoll_->close(ignored);
+  epoll_.reset();
+}
+
+}  // namespace lonc::net

@@ -1,0 +1,94 @@
+#include "net/net_support.hpp"
+#include "support/catch.hpp"
+
+#include <lonc/net/socket_watch.hpp>
+
+#include <boost/asio/post.hpp>
+
+using lonc::net::SocketWatch;
+using lonc::net::UniqueFd;
+using lonc::test::run_ready;
+using lonc::test::run_until;
+using lonc::test::socket_pair;
+using lonc::test::Wire;
+
+namespace {
+
+struct Fixture : SocketWatch::Handler {
+  ~Fixture() override {
+    watch->close();
+    run_ready(io);
+  }
+  void socket_ready(std::uint64_t number, bool has_ended) override {
+    told.push_back(std::to_string(number) + (has_ended ? " ended" : " ready"));
+    if (closes) watch->close();
+  }
+
+  boost::asio::io_context io;
+  lonc::net::Strand strand = boost::asio::make_strand(io);
+  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
+  std::vector<std::string> told;
+  bool closes = false;
+};
+
+using Strings = std::vector<std::string>;
+using enum SocketWatch::Interest;
+
+}  // namespace
+
+TEST_CASE("SocketWatch tells each change once, also what was there already, and never from within add") {
+  Fixture f;
+  auto [ours, theirs] = socket_pair();
+  Wire wire(std::move(theirs));
+  REQUIRE(wire.send("a"));
+  REQUIRE_FALSE(f.watch->add(ours.get(), 7, reading));
+  CHECK(f.told.empty());
+  REQUIRE(run_until(f.io, [&] { return f.told == Strings{"7 ready"}; }));
+  run_ready(f.io);
+  CHECK(f.told == Strings{"7 ready"});  // nobody has read it, and it is no news
+  REQUIRE(wire.send("b"));
+  REQUIRE(run_until(f.io, [&] { return f.told == Strings{"7 ready", "7 ready"}; }));
+  wire.close();
+  REQUIRE(run_until(f.io, [&] { return f.told.size() == 3; }));
+  CHECK(f.told.back() == "7 ended");
+}
+
+TEST_CASE("SocketWatch tells of room to write only where that was asked for") {
+  Fixture f;
+  auto [ours, theirs] = socket_pair();
+  const Wire wire(std::move(theirs));
+  REQUIRE_FALSE(f.watch->add(ours.get(), 1, reading));
+  run_ready(f.io);
+  CHECK(f.told.empty());
+  REQUIRE_FALSE(f.watch->change(ours.get(), 1, reading_and_writing));
+  REQUIRE(run_until(f.io, [&] { return f.told == Strings{"1 ready"}; }));
+}
+
+TEST_CASE("SocketWatch: more sockets than it takes at once are all told") {
+  Fixture f;
+  std::vector<std::pair<UniqueFd, UniqueFd>> pairs;
+  for (std::uint64_t number = 0; number != 200; ++number) {
+    pairs.push_back(socket_pair());
+    REQUIRE(::write(pairs.back().second.get(), "x", 1) == 1);
+    REQUIRE_FALSE(f.watch->add(pairs.back().first.get(), number, reading));
+  }
+  REQUIRE(run_until(f.io, [&] { return f.told.size() == 200; }));
+}
+
+TEST_CASE("SocketWatch says nothing after close, also from within what it tells") {
+  Fixture f;
+  auto [ours, theirs] = socket_pair();
+  auto [ours_too, theirs_too] = socket_pair();
+  Wire wire(std::move(theirs));
+  Wire wire_too(std::move(theirs_too));
+  REQUIRE(wire.send("a"));
+  REQUIRE(wire_too.send("b"));
+  f.closes = true;
+  REQUIRE_FALSE(f.watch->add(ours.get(), 1, reading));
+  REQUIRE_FALSE(f.watch->add(ours_too.get(), 2, reading));
+  REQUIRE(run_until(f.io, [&] { return !f.told.empty(); }));
+  run_ready(f.io);
+  CHECK(f.told.size() == 1);
+  CHECK(f.watch->add(ours.get(), 1, reading) == std::errc::operation_canceled);
+  CHECK(f.watch->change(ours.get(), 1, reading) == std::errc::operation_canceled);
+}
