@@ -1,12 +1,16 @@
 #include <lonc/app/administration.hpp>
 
 #include <lonc/app/admin_access.hpp>
+#include <lonc/app/admin_address.hpp>
 #include <lonc/app/admin_queue_routes.hpp>
 #include <lonc/app/admin_status_routes.hpp>
+#include <lonc/app/metrics.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/core/text.hpp>
 
 #include <boost/asio/post.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,6 +23,14 @@ namespace lonc::app {
 namespace {
 
 constexpr std::size_t most_names_told = 10;
+constexpr std::size_t most_reading_connections = 16;
+constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
+
+// Of this thread alone: what it makes is not urgent.
+void be_modest() {
+  constexpr int niceness = 5;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+}
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
@@ -31,9 +43,18 @@ std::string listed(const std::vector<std::string>& names) {
 
 Administration::Administration(Needs needs)
     : needs_(std::move(needs)),
-      server_(needs_.io, {.path = admin_socket_path(needs_.settings)}, needs_.log,
-              [this](AdminRequest request, auto done) { api_.handle(std::move(request), std::move(done)); }) {
+      status_(needs_.strand, needs_.board, render_,
+              [](const Snapshot& now) { return render_status_json(now.parent, now.peers, now.at); }),
+      metrics_(needs_.strand, needs_.board, render_,
+               [this](const Snapshot& now) { return render_metrics(needs_.registry, now); }),
+      server_(needs_.io, {}, needs_.log, [this](auto request, auto done) { api_.handle(request, done); }),
+      reading_server_(needs_.io,
+                      {.most_connections = most_reading_connections,
+                       .most_readers = most_reading_connections,
+                       .body_limit = longest_reading_body},
+                      needs_.log, [this](auto request, auto done) { api_.handle(request, done); }) {
   add_routes();
+  boost::asio::post(render_, be_modest);
 }
 
 void Administration::add_routes() {
@@ -44,7 +65,7 @@ void Administration::add_routes() {
                                 needs_.board.ask([use](const StatusBoard::Shared& snapshot) { use(snapshot->peers); });
                               },
                           .line_limit = [this] { return needs_.settings.max_line_length; }});
-  add_status_routes(api_, {.board = needs_.board, .render = render_, .readiness = [this](auto use) {
+  add_status_routes(api_, {.status = status_, .metrics = metrics_, .readiness = [this](auto use) {
                              boost::asio::post(needs_.strand, [this, use = std::move(use)] { use(why_not_ready()); });
                            }});
   add_action_routes(
@@ -96,15 +117,45 @@ void Administration::set_log_level(core::Severity level) {
 
 void Administration::start() {
   try {
-    server_.start();
+    server_.start(open_socket());
   } catch (const std::exception& error) {
     needs_.parent.write(core::Severity::warning,
                         "The admin socket can not be made, so loncctl can not reach this lonc: " +
                             core::escape_outside_text(error.what()));
   }
+  open_address();
 }
 
-void Administration::stop(std::function<void()> done) { server_.stop(std::move(done)); }
+std::unique_ptr<AdminDoor> Administration::open_socket() {
+  const std::string path = admin_socket_path(needs_.settings);
+  const std::string& group = needs_.settings.admin_group;
+  try {
+    return open_unix_door(path, group);
+  } catch (const std::exception& error) {
+    if (group.empty()) throw;
+    needs_.parent.write(core::Severity::warning,
+                        "The admin socket can not be made for admin-group, so only lonc's own user and root can use "
+                        "it: " +
+                            core::escape_outside_text(error.what()));
+  }
+  return open_unix_door(path, "");
+}
+
+void Administration::open_address() {
+  const auto endpoint = parse_admin_address(needs_.settings.admin_address);
+  if (!endpoint) return;
+  try {
+    reading_server_.start(open_tcp_door(*endpoint));
+  } catch (const std::exception& error) {
+    needs_.parent.write(core::Severity::warning, "Nothing can be read at " + needs_.settings.admin_address + ": " +
+                                                     core::escape_outside_text(error.what()) +
+                                                     "; choose another admin-address, or end what is there");
+  }
+}
+
+void Administration::stop(std::function<void()> done) {
+  server_.stop([this, done = std::move(done)] { reading_server_.stop(done); });
+}
 
 std::string Administration::why_not_ready() const {
   if (needs_.is_stopping()) return "lonc is shutting down";

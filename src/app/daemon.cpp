@@ -82,6 +82,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       spooler_(io_, watched_spooler_options(), log_),
       fleet_(io_, strand_,
              {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}),
+      process_metrics_(strand_, started_at_),
       board_(strand_, {.parent = [this] { return report(); }, .peers = [this](auto done) { fleet_.report(done); }}),
       status_writer_(strand_, {.board = board_,
                                .disk = disk_,
@@ -100,6 +101,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
                        .spooler = spooler_,
                        .fleet = fleet_,
                        .board = board_,
+                       .registry = process_metrics_.registry(),
                        .reload = [this](auto done) { reload(std::move(done)); },
                        .is_stopping = [this] { return is_stopping_; },
                        .changed = [this] { status_writer_.write(); }}) {
@@ -141,6 +143,7 @@ int Daemon::run() {
   boost::asio::post(strand_, [this] {
     status_writer_.write();
     status_writer_.set_interval(settings_.status_interval);
+    process_metrics_.start();
   });
   const bool has_ended_well = run_loop(io_, settings_.threads, [this](const std::string& what) {
     parent_.write(core::Severity::critical,
@@ -311,6 +314,7 @@ ParentReport Daemon::report() const {
   parent.spool = spooler_.report();
   parent.interval = settings_.status_interval;
   parent.log_level = log_level_word(log_.level());
+  parent.log_lines_dropped = log_.dropped_lines();
   parent.is_ready = administration_.why_not_ready().empty();
   return parent;
 }
@@ -320,6 +324,7 @@ void Daemon::stop(core::TimePoint until) {
   if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
   refresh_timer_.cancel();
   status_writer_.stop();
+  process_metrics_.stop();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
   administration_.stop([this, until] {

@@ -188,8 +188,9 @@ class Node:
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds * SLOWNESS,
                               check=False, **options)
 
-    def admin(self):
-        return Admin(self.logs / "lonc.admin")
+    def admin(self, port=None):
+        """The admin socket, or what is at this TCP port."""
+        return Admin(("127.0.0.1", port) if port else self.logs / "lonc.admin")
 
     # --- requests
 

@@ -1,9 +1,9 @@
 """The admin endpoint of a running daemon: what it tells and what it does."""
 import json
-import time
+import socket
 import unittest
 
-from e2e.harness import E2eTest, wait_for
+from e2e.harness import E2eTest, Network, wait_for
 
 HOSTS = ["msul1", "msul2"]
 
@@ -136,6 +136,32 @@ class AdminTest(E2eTest):
         self.assertFalse(self.admin.status()["daemon"]["ready"])
         (self.lonc.sockets / "late1").rmdir()
         wait_for(lambda: self.admin.get("/readyz").status == 200, "ready", 20)
+
+
+class TcpTest(E2eTest):
+    def test_reading_over_tcp(self):
+        port = Network().port
+        _, lonc = self.pair(["msul1"], settings={"admin-address": f"127.0.0.1:{port}"})
+        tcp = lonc.admin(port)
+        self.assertEqual(tcp.status()["daemon"]["pid"], lonc.pid())
+        self.assertEqual(tcp.get("/healthz").text, "ok\n")
+        self.assertTrue(tcp.get("/").text.startswith("<!DOCTYPE html>"))
+        refused = tcp.post("/drain", {"peers": ["msul1"]})
+        self.assertEqual(refused.status, 405)
+        self.assertIn("read", refused.json()["error"])
+        self.assertEqual(tcp.ask("GET", "/status", headers={"Host": "evil.example"}).status, 403)
+        self.assertEqual(lonc.admin().peer("msul1")["state"], "up")
+
+    def test_what_can_not_be_had_is_told_and_the_rest_goes_on(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            _, lonc = self.pair(["msul1"], settings={"admin-address": address, "admin-group": "no-such-group"})
+            self.assertIn(f"Nothing can be read at {address}", lonc.log())
+            self.assertIn("there is no group no-such-group", lonc.log())
+            self.assertEqual(lonc.admin().get("/healthz").status, 200)
+            self.assertIn("admin-group", lonc.run("--check").stdout)
 
 
 if __name__ == "__main__":
