@@ -35,7 +35,8 @@ class JsonWriter {
   void number(double value) { digits(value); }
   // Bytes that are no UTF-8 are replaced: they must not cost the whole document.
   void string(std::string_view text) {
-    const bool is_plain = std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; });
+    const bool is_plain =
+        std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; });
     if (!is_plain) return plain(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     separate();
     out_.append("\"").append(text).append("\"");

@@ -87,7 +87,9 @@ void put_last_log(JsonWriter& json, const net::PeerReport& peer) {
 
 void put_round_trip(JsonWriter& json, const core::RoundTrips& trips) {
   const std::uint64_t count = trips.count();
-  const auto known = [count](core::Duration time) { return count > 0 ? std::optional(milliseconds(time)) : std::nullopt; };
+  const auto known = [count](core::Duration time) {
+    return count > 0 ? std::optional(milliseconds(time)) : std::nullopt;
+  };
   json.key("round_trip").begin_object();
   json.member("count", count);
   json.number_or_null("mean_ms", known(trips.mean()));
