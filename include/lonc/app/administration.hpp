@@ -64,9 +64,9 @@ class Administration {
       PeersDone (Administration::*action)(const PeerChoice&));
 
   const Needs needs_;
-  boost::asio::thread_pool render_{1};  // makes long texts, so that the loop need not
   SharedText status_;
   SharedText metrics_;
+  boost::asio::thread_pool render_{1};  // makes these two, so that the loop need not; it ends before they do
   AdminApi api_;
   AdminServer server_;
   AdminServer reading_server_;  // over TCP
