@@ -50,6 +50,7 @@ make_root() {
   rm -rf "$root/usr/sbin/policy-rc.d" "$root/etc/dpkg/dpkg.cfg.d/quick" "$root"/var/lib/apt/lists/*
   : >"$root/etc/resolv.conf" # nothing in there asks outside
   : >"$root/etc/machine-id"
+  echo node >"$root/etc/hostname"
 }
 
 if [[ ${1:-} == --inside ]]; then
