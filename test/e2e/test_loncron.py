@@ -22,18 +22,19 @@ class LoncronTest(E2eTest):
         """kill 0 finds it, and USR1 has the status written anew and the peers tried again."""
         self.prepare()
         self.lose("msul2")
-        wait_for(lambda: "Away" in self.loncron.status_lines()[0]["msul2"] or self.loncron.check() is None,
-                 "the status tells who is away", 20)
+        self.wait_told(lambda line: "Away" in line, "msul2 is away")
         self.peer.up("msul2")
+        self.wait_told(lambda line: "Away" not in line, "msul2 is back")
 
+    def wait_told(self, is_as_wanted, what):
         def is_told():
             self.assertEqual(self.loncron.check(), "responding")
             lines, pid = self.loncron.status_lines()
             self.assertEqual(pid, self.loncron.pid())
             self.assertEqual(sorted(lines), ["PARENT", "data1", "msul1", "msul2"])
-            return "Away" not in lines["msul2"]
+            return is_as_wanted(lines["msul2"])
 
-        wait_for(is_told, "the status tells that it is back", 20)
+        wait_for(is_told, f"the status tells that {what}", 20)
 
     def test_page_of_log_and_status(self):
         """It puts both into a web page as they are."""

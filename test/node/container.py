@@ -1,4 +1,5 @@
 """A Debian that systemd has booted in a container, thrown away at the end: its commands, files, network and journal."""
+import atexit
 import ctypes
 import json
 import os
@@ -6,7 +7,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 
 from e2e.harness import SLOWNESS, TEST_DIR, wait_for
 
@@ -34,6 +34,16 @@ def end_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def new_directory(name):
+    """Beside the archive; what a test that was killed has left there is removed."""
+    for path in ROOT.parent.glob(f"{name}.*"):
+        if not os.path.exists(f"/proc/{path.suffix[1:]}"):
+            shutil.rmtree(path)
+    directory = ROOT.parent / f"{name}.{os.getpid()}"
+    directory.mkdir()
+    return directory
+
+
 class Container:
     """`binds`: {path inside: path outside}, read-only.
 
@@ -43,11 +53,14 @@ class Container:
 
     def __init__(self, name, binds):
         self.name = f"lonc-{name}-{os.getpid()}"
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}.", dir=ROOT.parent))
+        self.directory = new_directory(name)
         self.root = self.directory / "root"
         self.console = self.directory / "console"
         self.process = None
         self.leader = None
+        # However this process ends; SIGTERM as ctrl-C, which unittest does not take for a failed test.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        atexit.register(self.close)
         try:
             self._boot({TESTS_INSIDE: TEST_DIR} | binds)
         except BaseException:
@@ -88,6 +101,7 @@ class Container:
 
     def close(self):
         """Its processes end with its first one, its mounts with nspawn's own name space."""
+        atexit.unregister(self.close)
         if self.process is not None and self.process.poll() is None:
             if self.leader is not None:
                 os.kill(self.leader, signal.SIGKILL)
