@@ -4,6 +4,7 @@ import pathlib
 import re
 import socket
 import sys
+import time
 import unittest
 
 from e2e.harness import SLOWNESS, wait_for
@@ -245,6 +246,13 @@ class NodeTest(unittest.TestCase):
         return self.container.journal("SYSLOG_IDENTIFIER=lonc", "_COMM=lonc", *matches, after=self.cursor)
 
     # --- time
+
+    def assert_stays(self, seconds, condition, what):
+        """It is true all the time. For what must not happen there is no event to wait for."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertTrue(condition(), what)
+            time.sleep(0.1)
 
     def assert_less_time(self, took, seconds):
         self.assertLess(took, seconds * SLOWNESS)

@@ -169,8 +169,8 @@ class LogTest(PageTest):
             for line in self.text(path).splitlines():
                 self.assertRegex(line, LOG_LINE, path.name)
 
-    def logrotate(self):
-        self.container.run("logrotate", "--force", "/etc/logrotate.d/lonc")
+    def logrotate(self, check=True):
+        return self.container.run("logrotate", "--force", "/etc/logrotate.d/lonc", check=check)
 
     def test_logrotate(self):
         """Where there is no loncron. The permanent log is never touched."""
@@ -189,7 +189,7 @@ class LogTest(PageTest):
         loncron.chmod(0o755)
         self.addCleanup(loncron.unlink)
         inode = self.node.log_file.stat().st_ino
-        self.logrotate()
+        self.logrotate(check=False)
         self.assertEqual(self.node.log_file.stat().st_ino, inode)
         self.assertEqual([path.name for path in self.log_files()], ["lonc.log"])
 
@@ -207,7 +207,7 @@ class LogTest(PageTest):
 class StatusPageTest(PageTest):
     def test_by_apache(self):
         """The page lies beside the status that it shows."""
-        status, text = self.node.browser.get("/lon-status/")
+        status, text = self.node.browser.get("/lon-status/lonc.html")
         self.assertEqual(status, 200, text)
         self.assertIn("loncstatus.json", text)
         self.assertNotRegex(text, r"(src|href)=[\"']?(https?:)?//")
