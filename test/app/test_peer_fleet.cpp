@@ -150,3 +150,36 @@ TEST_CASE("a reload tries a peer again that was given up") {
   CHECK(change.adjusted == 0);
   CHECK(f.until([&] { return f.report().front().status.counters.attempts > attempts; }));
 }
+
+TEST_CASE("more peers than are asked at once are all reported, in the order of their ids") {
+  FleetFixture f;
+  std::vector<PeerConfig> configs;
+  for (int i = 0; i != 150; ++i) {
+    configs.push_back(f.config("p" + std::to_string(1000 + i)));
+    configs.back().port = 1;  // nobody listens there
+  }
+  f.fleet.start(configs);
+  const auto reports = f.report();
+  REQUIRE(reports.size() == 150);
+  for (std::size_t i = 0; i != 150; ++i) CHECK(reports[i].status.peer_id == "p" + std::to_string(1000 + i));
+}
+
+TEST_CASE("a peer that is taken out of service stays so when its session is made anew, until it is put back") {
+  FleetFixture f;
+  f.fleet.start({f.config("msul1"), f.config("msul3")});
+  REQUIRE(f.all_up());
+  f.fleet.pause("msul1", std::chrono::steady_clock::now());
+  f.fleet.pause("nobody", std::chrono::steady_clock::now());
+  REQUIRE(f.until([&] { return f.report()[0].status.state == PeerState::paused; }));
+  CHECK(f.fleet.reconnect() == 1);
+
+  f.log.throws_on = "Put back into service";
+  f.fleet.resume("msul1");
+  REQUIRE(f.until([&] { return f.log.has("ABNORMAL EXIT. Session for server [msul1]"); }));
+  f.log.throws_on.reset();
+  f.fleet.pause("msul1", std::chrono::steady_clock::now());
+  CHECK(f.until([&] { return f.is_open("msul1") && f.report()[0].status.state == PeerState::paused; }));
+  CHECK(f.fleet.without_socket().empty());
+  f.fleet.resume("msul1");
+  CHECK(f.all_up());
+}
