@@ -1,9 +1,12 @@
 #include "admin_connection.hpp"
 
+#include <lonc/app/admin_address.hpp>
+
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
+#include <sys/socket.h>
 
 #include <exception>
 #include <utility>
@@ -17,17 +20,19 @@ namespace http = boost::beast::http;
 
 }  // namespace
 
-AdminConnection::AdminConnection(const net::Strand& strand, net::UniqueFd fd, const AdminOptions& options,
+AdminConnection::AdminConnection(const net::Strand& strand, AdminVisit visit, const AdminOptions& options,
                                  const AdminServer::Handler& handler, std::shared_ptr<const void> owner)
     : strand_(strand),
+      family_(visit.family),
+      access_(visit.access),
       stream_(strand),
       work_timer_(strand),
       options_(options),
       handler_(handler),
       owner_(std::move(owner)),
       buffer_(options.header_limit + options.body_limit) {
-  stream_.socket().assign(boost::asio::local::stream_protocol(), fd.get());
-  fd.release();
+  stream_.socket().assign(boost::asio::generic::stream_protocol(family_, 0), visit.fd.get());
+  visit.fd.release();
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(options.header_limit));
   parser_->body_limit(options.body_limit);
@@ -56,14 +61,27 @@ void AdminConnection::request_read(beast::error_code error) {
   if (!error) work();
 }
 
+std::optional<AdminReply> AdminConnection::refusal() const {
+  const auto& message = parser_->get();
+  const bool is_tcp = family_ != AF_UNIX;
+  if (is_tcp && !is_loopback_host(message[http::field::host]))
+    return admin_error(403, "the Host of the request is not this machine: use localhost or its address");
+  const bool is_reading = message.method() == http::verb::get || message.method() == http::verb::head;
+  if (is_reading || access_ == AdminAccess::all) return std::nullopt;
+  if (is_tcp) return admin_error(405, "at this address one can only read (GET): use the admin socket");
+  return admin_error(403, "members of admin-group may only read (GET)");
+}
+
 void AdminConnection::work() {
+  if (const auto reply = refusal()) return answer(*reply);
   stream_.expires_never();
   work_timer_.expires_after(options_.work_timeout);
   work_timer_.async_wait([self = shared_from_this()](const beast::error_code& error) {
     if (!error) self->answer(admin_error(504, "the disk has not answered in time; what was asked may still be done"));
   });
   auto& message = parser_->get();
-  AdminRequest request{.method = std::string(message.method_string()),
+  is_head_ = message.method() == http::verb::head;
+  AdminRequest request{.method = is_head_ ? "GET" : std::string(message.method_string()),
                        .target = std::string(message.target()),
                        .body = std::move(message.body())};
   try {
@@ -81,14 +99,22 @@ void AdminConnection::answer(AdminReply reply) {
   if (std::exchange(is_answered_, true)) return;
   work_timer_.cancel();
   response_.emplace(static_cast<http::status>(reply.status), 11);
-  response_->set(http::field::content_type, "application/json");
+  response_->set(http::field::content_type, reply.content_type);
+  response_->set("X-Content-Type-Options", "nosniff");
+  response_->set("X-Frame-Options", "DENY");
   response_->set(http::field::cache_control, "no-store");
   response_->keep_alive(false);
-  response_->body() = std::move(reply.body);
+  reply_ = std::move(reply);
+  response_->body() = {reply_->body->data(), reply_->body->size()};
   response_->prepare_payload();
   stream_.expires_after(options_.write_timeout);
-  http::async_write(stream_, *response_,
-                    [self = shared_from_this()](beast::error_code, std::size_t) { self->stream_.close(); });
+  serializer_.emplace(*response_);
+  const auto written = [self = shared_from_this()](beast::error_code, std::size_t) { self->stream_.close(); };
+  if (is_head_) {
+    http::async_write_header(stream_, *serializer_, written);
+  } else {
+    http::async_write(stream_, *serializer_, written);
+  }
 }
 
 }  // namespace lonc::app

@@ -3,14 +3,12 @@
 #include "admin_connection.hpp"
 
 #include <lonc/app/admin_access.hpp>
-#include <lonc/net/socket_file.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <optional>
@@ -29,17 +27,13 @@ constexpr std::chrono::minutes report_interval{10};
 void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, std::string_view text) {
   const AdminReply reply = admin_error(status, text);
   const std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) +
-                             "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
-                             std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+                             "\r\nContent-Type: " + std::string(reply.content_type) +
+                             "\r\nConnection: close\r\nContent-Length: " + std::to_string(reply.body->size()) +
+                             "\r\n\r\n" + *reply.body;
   [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace
-
-AdminReply admin_error(unsigned status, std::string_view text) {
-  const nlohmann::json body{{"error", text}};
-  return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
-}
 
 class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
  public:
@@ -50,11 +44,11 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
         strand_(boost::asio::make_strand(io)),
         pause_(strand_) {}
 
-  void start() {
-    socket_.emplace(options_.path, 0600, std::string());
+  void start(std::unique_ptr<AdminDoor> door) {
+    door_ = std::move(door);
     boost::asio::dispatch(strand_, [self = shared_from_this()] {
-      if (!self->socket_) return;
-      self->watched_.emplace(self->strand_, self->socket_->fd());
+      if (!self->door_) return;
+      self->watched_.emplace(self->strand_, self->door_->fd());
       self->wait();
     });
   }
@@ -70,14 +64,14 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   void wait() {
     watched_->async_wait(boost::asio::posix::descriptor_base::wait_read,
                          [self = shared_from_this()](const boost::system::error_code& error) {
-                           if (!error && self->socket_) self->accept_some();
+                           if (!error && self->door_) self->accept_some();
                          });
   }
 
   void accept_some() {
     std::error_code error;
     for (int i = 0; i != accept_batch; ++i) {
-      if (net::UniqueFd fd = socket_->accept(error)) {
+      if (net::UniqueFd fd = door_->accept(error)) {
         connected(std::move(fd));
         continue;
       }
@@ -91,24 +85,24 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   void pause() {
     pause_.expires_after(pause_time);
     pause_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-      if (!error && self->socket_) self->wait();
+      if (!error && self->door_) self->wait();
     });
   }
 
   void connected(net::UniqueFd fd) {
-    const auto user = user_of_peer(fd.get());
-    if (!user || !may_administer(*user, ::geteuid())) {
+    const AdminAccess access = door_->access_of(fd.get());
+    if (access == AdminAccess::none) {
+      const auto user = user_of_peer(fd.get());
       report("The user with the number " + (user ? std::to_string(*user) : "?") +
-             " was refused at the admin socket: only lonc's own user and root may use it");
-      return refuse(fd, 403, "Forbidden", "only lonc's own user and root may use this socket");
+             " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
+      return refuse(fd, 403, "Forbidden", "only lonc's own user, root and members of admin-group may use this socket");
     }
-    std::erase_if(connections_, [](const auto& connection) { return connection.expired(); });
-    if (connections_.size() >= options_.most_connections)
+    if (!has_room_for(access))
       return refuse(fd, 503, "Service Unavailable", "there are too many connections to the admin socket: try again");
     try {
-      const auto connection =
-          std::make_shared<AdminConnection>(strand_, std::move(fd), options_, handler_, shared_from_this());
-      connections_.push_back(connection);
+      const auto connection = std::make_shared<AdminConnection>(
+          strand_, AdminVisit{std::move(fd), door_->family(), access}, options_, handler_, shared_from_this());
+      connections_.push_back({connection, access});
       connection->start();
     } catch (const std::exception& error) {
       // Of no consequence for the relay.
@@ -116,15 +110,22 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
     }
   }
 
+  bool has_room_for(AdminAccess access) {
+    std::erase_if(connections_, [](const Connected& connected) { return connected.connection.expired(); });
+    const auto readers = std::ranges::count(connections_, AdminAccess::read, &Connected::access);
+    return connections_.size() < options_.most_connections &&
+           (access == AdminAccess::all || static_cast<std::size_t>(readers) < options_.most_readers);
+  }
+
   void close() {
-    if (!socket_) return;
-    socket_->remove();
+    if (!door_) return;
+    door_->close();
     if (watched_) watched_->release();
     watched_.reset();
-    socket_.reset();
+    door_.reset();
     pause_.cancel();
-    for (const auto& weak : std::exchange(connections_, {})) {
-      if (const auto connection = weak.lock()) connection->close();
+    for (const Connected& connected : std::exchange(connections_, {})) {
+      if (const auto connection = connected.connection.lock()) connection->close();
     }
   }
 
@@ -136,14 +137,19 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
                {.server = "PARENT", .status = "Admin socket", .status_since = std::chrono::system_clock::now()}, text);
   }
 
+  struct Connected {
+    std::weak_ptr<AdminConnection> connection;
+    AdminAccess access;
+  };
+
   const AdminOptions options_;
   net::LogSink& log_;
   const Handler handler_;
   net::Strand strand_;
   net::Timer pause_;
-  std::optional<net::SocketFile> socket_;
+  std::unique_ptr<AdminDoor> door_;
   std::optional<boost::asio::posix::basic_stream_descriptor<net::Strand>> watched_;
-  std::vector<std::weak_ptr<AdminConnection>> connections_;
+  std::vector<Connected> connections_;
   std::optional<std::chrono::steady_clock::time_point> reported_;
 };
 
@@ -152,7 +158,7 @@ AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net:
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::start() { impl_->start(); }
+void AdminServer::start(std::unique_ptr<AdminDoor> door) { impl_->start(std::move(door)); }
 void AdminServer::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 
 }  // namespace lonc::app

@@ -1,6 +1,5 @@
 #include <lonc/app/daemon.hpp>
 
-#include <lonc/app/admin_access.hpp>
 #include <lonc/app/check.hpp>
 #include <lonc/app/daemonize.hpp>
 #include <lonc/app/descriptor_limit.hpp>
@@ -8,8 +7,6 @@
 #include <lonc/app/run_loop.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/app/socket_sweep.hpp>
-#include <lonc/app/status_files.hpp>
-#include <lonc/app/status_render.hpp>
 #include <lonc/app/version.hpp>
 #include <lonc/core/text.hpp>
 
@@ -85,16 +82,27 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       spooler_(io_, watched_spooler_options(), log_),
       fleet_(io_, strand_,
              {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}),
-      admin_api_({.spooler = spooler_,
-                  .log = log_,
-                  .report =
-                      [this](auto done) {
-                        boost::asio::post(strand_, [this, done = std::move(done)] { fleet_.report(done); });
-                      },
-                  .line_limit = [this] { return settings_.max_line_length; }}),
-      admin_server_(io_, {.path = admin_socket_path(settings_)}, log_, [this](AdminRequest request, auto done) {
-        admin_api_.handle(std::move(request), std::move(done));
-      }) {
+      board_(strand_, {.parent = [this] { return report(); }, .peers = [this](auto done) { fleet_.report(done); }}),
+      status_writer_(strand_, {.board = board_,
+                               .disk = disk_,
+                               .doc_root = [this] { return settings_.doc_root; },
+                               .failed =
+                                   [this](const FileError& failure) {
+                                     parent_.write(core::Severity::warning,
+                                                   "The status could not be written: " + failure.file + ": " +
+                                                       failure.error.message());
+                                   }}),
+      administration_({.io = io_,
+                       .strand = strand_,
+                       .settings = settings_,
+                       .log = log_,
+                       .parent = parent_,
+                       .spooler = spooler_,
+                       .fleet = fleet_,
+                       .board = board_,
+                       .reload = [this](auto done) { reload(std::move(done)); },
+                       .is_stopping = [this] { return is_stopping_; },
+                       .changed = [this] { status_writer_.write(); }}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
   let_signals_in();
@@ -121,26 +129,19 @@ std::optional<std::string> Daemon::start() {
   }
   spooler_.set_hosts(host_ids());
   spooler_.start();
-  start_admin_server();
+  administration_.start();
   parent_.set_status("Running");
   parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
   service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
   return std::nullopt;
 }
 
-// Without it the peers are served just the same.
-void Daemon::start_admin_server() {
-  try {
-    admin_server_.start();
-  } catch (const std::exception& error) {
-    parent_.write(core::Severity::warning, "The admin socket can not be made, so loncctl can not reach this lonc: " +
-                                               core::escape_outside_text(error.what()));
-  }
-}
-
 int Daemon::run() {
   wait_for_signal();
-  boost::asio::post(strand_, [this] { write_status(); });
+  boost::asio::post(strand_, [this] {
+    status_writer_.write();
+    status_writer_.set_interval(settings_.status_interval);
+  });
   const bool has_ended_well = run_loop(io_, settings_.threads, [this](const std::string& what) {
     parent_.write(core::Severity::critical,
                   "ABNORMAL EXIT. The daemon died through \"exception\" with parameter [" + what + "]");
@@ -174,7 +175,7 @@ void Daemon::on_signal(int signal) {
     case SIGUSR1:
       return sweep();
     case SIGHUP:
-      return reload();
+      return reload({});
     case SIGQUIT:
       parent_.write(core::Severity::warning, "QUIT: stopping at once; requests in flight get con_lost");
       return stop(now());
@@ -206,7 +207,7 @@ void Daemon::sweep() {
   swept_at_ = now();
   parent_.write(core::Severity::notice, "USR1: Trying to establish connections again");
   fleet_.reconnect();
-  write_status();
+  status_writer_.write();
 }
 
 // Whoever sent a signal that was taken as part of the last sweep sees, when its time is over, what came of that sweep.
@@ -215,16 +216,18 @@ void Daemon::refresh_status_later() {
   refresh_timer_.expires_at(*swept_at_ + sweep_interval);
   refresh_timer_.async_wait([this](const boost::system::error_code& error) {
     is_refresh_due_ = false;
-    if (!error && !is_stopping_) write_status();
+    if (!error && !is_stopping_) status_writer_.write();
   });
 }
 
-void Daemon::reload() {
+void Daemon::reload(ReloadDone done) {
   if (is_stopping_) return;
+  if (done) next_reload_done_.push_back(std::move(done));
   if (std::exchange(is_reloading_, true)) {
     reload_again_ = true;
     return;
   }
+  reload_done_ = std::exchange(next_reload_done_, {});
   service_manager_.reloading();
   on_disk_thread<Configuration>([this, running = settings_] { return read_configuration(sources_, &running); },
                                 [this](Configuration configuration) { put_in_force(std::move(configuration)); });
@@ -234,17 +237,21 @@ void Daemon::put_in_force(Configuration configuration) {
   is_reloading_ = false;
   if (is_stopping_) return;
   tell(configuration.loaded.problems, "HUP: ");
-  if (const std::string why = why_unusable(configuration); !why.empty()) {
+  ReloadResult result;
+  if (std::string why = why_unusable(configuration); !why.empty()) {
     parent_.write(core::Severity::warning, "HUP: " + why + "; nothing was changed: correct it and send HUP again");
+    result.error = std::move(why);
+    result.problems = std::move(configuration.loaded.problems);
   } else {
-    replace_configuration(std::move(configuration));
+    result = replace_configuration(std::move(configuration));
   }
   service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
-  write_status();
-  if (std::exchange(reload_again_, false)) reload();
+  status_writer_.write();
+  for (const ReloadDone& done : std::exchange(reload_done_, {})) done(result);
+  if (std::exchange(reload_again_, false)) reload({});
 }
 
-void Daemon::replace_configuration(Configuration configuration) {
+ReloadResult Daemon::replace_configuration(Configuration configuration) {
   for (const std::string& name : configuration.needs_restart)
     parent_.write(core::Severity::warning, "HUP: " + name + " has changed, which needs a restart");
   settings_ = std::move(configuration.loaded.settings);
@@ -252,6 +259,7 @@ void Daemon::replace_configuration(Configuration configuration) {
   tell(hosts_.problems, "HUP: ");
   log_.set_level(settings_.log_level);
   gate_.set_limit(settings_.max_connecting);
+  status_writer_.set_interval(settings_.status_interval);
   fit_clients("HUP: ");
   const net::SpoolerOptions spool = spooler_options(settings_);
   spooler_.set_options(spool.spool, spool.rescan);
@@ -261,6 +269,13 @@ void Daemon::replace_configuration(Configuration configuration) {
                                             std::to_string(change.added) + " added, " + std::to_string(change.removed) +
                                             " removed, " + std::to_string(change.replaced) + " replaced, " +
                                             std::to_string(change.adjusted) + " adjusted");
+  ReloadResult result{.error = {},
+                      .problems = std::move(configuration.loaded.problems),
+                      .peers = fleet_.size(),
+                      .change = change,
+                      .needs_restart = std::move(configuration.needs_restart)};
+  result.problems.insert(result.problems.end(), hosts_.problems.begin(), hosts_.problems.end());
+  return result;
 }
 
 // What is wrong with the spool is in the status soon, without anybody asking.
@@ -268,7 +283,7 @@ net::SpoolerOptions Daemon::watched_spooler_options() {
   net::SpoolerOptions options = spooler_options(settings_);
   options.changed = [this] {
     boost::asio::post(strand_, [this] {
-      if (!is_stopping_) write_status();
+      if (!is_stopping_) status_writer_.write();
     });
   };
   return options;
@@ -286,11 +301,7 @@ void Daemon::fit_clients(std::string_view prefix) {
   client_limit_.set_limit(fit.clients);
 }
 
-void Daemon::write_status() {
-  if (std::exchange(is_writing_status_, true)) {
-    write_status_again_ = true;
-    return;
-  }
+ParentReport Daemon::report() const {
   ParentReport parent;
   parent.pid = ::getpid();
   parent.host_id = settings_.host_id;
@@ -298,32 +309,20 @@ void Daemon::write_status() {
   parent.started_at = started_at_;
   parent_.report(parent);
   parent.spool = spooler_.report();
-  fleet_.report([this, parent = std::move(parent)](std::vector<net::PeerReport> peers) mutable {
-    on_disk_thread<FileError>(
-        [parent = std::move(parent), peers = std::move(peers), doc_root = settings_.doc_root] {
-          const auto at = std::chrono::system_clock::now();
-          return write_status_files(doc_root, render_status_text(parent, peers, at),
-                                    render_status_json(parent, peers, at));
-        },
-        [this](const FileError& failure) { status_written(failure); });
-  });
-}
-
-void Daemon::status_written(const FileError& failure) {
-  is_writing_status_ = false;
-  if (failure.error)
-    parent_.write(core::Severity::warning,
-                  "The status could not be written: " + failure.file + ": " + failure.error.message());
-  if (std::exchange(write_status_again_, false) && !is_stopping_) write_status();
+  parent.interval = settings_.status_interval;
+  parent.log_level = log_level_word(log_.level());
+  parent.is_ready = administration_.why_not_ready().empty();
+  return parent;
 }
 
 // The names go first and the lock before what takes time, so that a successor can start while this one drains.
 void Daemon::stop(core::TimePoint until) {
   if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
   refresh_timer_.cancel();
+  status_writer_.stop();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
-  admin_server_.stop([this, until] {
+  administration_.stop([this, until] {
     boost::asio::post(strand_, [this, until] {
       fleet_.stop_listening([this, until] {
         // Not before the sockets: a successor that starts now must not have its own taken away.

@@ -2,16 +2,15 @@
 
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/user_check.hpp>
+#include <lonc/net/group_id.hpp>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -22,19 +21,6 @@ namespace lonc::app {
 namespace {
 
 using core::Problem;
-
-std::optional<gid_t> group_id(const std::string& name) {
-  // Nobody knows how large the entry of a group with many members is.
-  constexpr std::size_t most = std::size_t{16} * 1024 * 1024;
-  std::vector<char> buffer(4096);
-  group entry{};
-  ::group* found = nullptr;
-  while (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE && buffer.size() < most) {
-    buffer.resize(buffer.size() * 4);
-  }
-  if (found == nullptr) return std::nullopt;
-  return found->gr_gid;
-}
 
 // May give files to this group.
 bool is_member(gid_t id) {
@@ -62,7 +48,9 @@ class Checker {
 
   std::vector<Problem> check(std::size_t peers) {
     check_account();
-    check_group();
+    check_group(Problem::Kind::error, "socket-group", settings_.socket_group);
+    // Without it the peers are served all the same.
+    check_group(Problem::Kind::warning, "admin-group", settings_.admin_group);
     check_directory(Problem::Kind::error, "socket-dir", settings_.socket_dir);
     check_directory(Problem::Kind::error, "daemon-dir", settings_.daemon_dir + "/logs");
     check_directory(Problem::Kind::warning, "doc-root", settings_.doc_root + "/lon-status");
@@ -82,16 +70,14 @@ class Checker {
     }
   }
 
-  void check_group() {
-    const auto& name = settings_.socket_group;
+  void check_group(Problem::Kind kind, const char* setting, const std::string& name) {
     if (name.empty()) return;
-    const auto id = group_id(name);
+    const auto id = net::group_id(name);
     if (!id) {
-      tell(Problem::Kind::error, "socket-group", "there is no group " + name,
-           "create it, or name another with socket-group");
+      tell(kind, setting, "there is no group " + name, std::string("create it, or name another with ") + setting);
     } else if (!is_member(*id)) {
-      tell(Problem::Kind::error, "socket-group", settings_.user + " is not in the group " + name,
-           "add the user to the group, or name another with socket-group");
+      tell(kind, setting, settings_.user + " is not in the group " + name,
+           std::string("add the user to the group, or name another with ") + setting);
     }
   }
 

@@ -71,6 +71,7 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     Member& member = at->second;
     const net::PeerConfig before = std::exchange(member.config, config);
     member.restarts = 0;
+    member.is_paused = false;
     if (!is_new && member.session && !needs_new_session(before, config)) {
       member.session->apply(config);  // also if nothing changed: a peer that was given up is tried again
       if (before != config) ++change.adjusted;
@@ -97,10 +98,36 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
   return change;
 }
 
-void PeerFleet::reconnect() {
+std::size_t PeerFleet::reconnect() {
+  std::size_t count = 0;
   for (auto& [id, member] : members_) {
+    if (member.is_paused) continue;
+    ++count;
     if (member.session) member.session->reconnect();
   }
+  return count;
+}
+
+void PeerFleet::resume(const std::string& id) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = false;
+  if (at->second.session) at->second.session->resume();
+}
+
+void PeerFleet::pause(const std::string& id, core::TimePoint until) {
+  const auto at = members_.find(id);
+  if (at == members_.end()) return;
+  at->second.is_paused = true;
+  if (at->second.session) at->second.session->pause(until);
+}
+
+std::vector<std::string> PeerFleet::without_socket() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, member] : members_) {
+    if (!member.session) ids.push_back(id);
+  }
+  return ids;
 }
 
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
@@ -154,6 +181,7 @@ void PeerFleet::open_or_retry(const std::string& id) {
   try {
     open(member);
     member.session->start();
+    if (member.is_paused) member.session->pause(member.opened_at);
   } catch (const std::system_error& error) {
     open_failed(member, error);
   }

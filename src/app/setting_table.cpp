@@ -3,6 +3,7 @@
 #include "setting_builder.hpp"
 #include "setting_values.hpp"
 
+#include <lonc/app/admin_address.hpp>
 #include <lonc/core/host_table.hpp>
 
 #include <algorithm>
@@ -79,8 +80,8 @@ void add_process(Builder& table) {
                         "How many threads serve the peers. One is enough for most servers.");
   table.add(
       {"admin-socket"}, "an absolute path, or nothing", Reload::no,
-      "The socket by which loncctl talks to lonc. Only lonc's own user and root may use it. "
-      "Empty: logs/lonc.admin in daemon-dir.",
+      "The socket by which loncctl talks to lonc. Only lonc's own user and root may use it, "
+      "and admin-group. Empty: logs/lonc.admin in daemon-dir.",
       [](Settings& settings, std::string_view text) {
         auto value = text.empty() ? std::string() : parse_path(text);
         if (!value) return false;
@@ -88,6 +89,28 @@ void add_process(Builder& table) {
         return true;
       },
       [](const Settings& settings) { return settings.admin_socket; });
+  table.text(
+      {"admin-group"}, &Settings::admin_group, "the name of a group, or nothing",
+      [](std::string_view text) { return text.empty() || is_account_name(text); }, Reload::no,
+      "Members of this group may look at the status through the admin socket, which then is of this group. They may "
+      "change nothing. Empty: only lonc's own user and root may use it.");
+  table.text(
+      {"admin-address"}, &Settings::admin_address,
+      "a loopback address with a port, such as 127.0.0.1:9563 or [::1]:9563, or nothing",
+      [](std::string_view text) { return text.empty() || parse_admin_address(text); }, Reload::no,
+      "Where the status, the status page and the metrics can be read over HTTP by whoever can connect, that is, by "
+      "everybody on this machine. Nothing can be changed there. Empty: nowhere.");
+  table.add(
+      {"status-interval"}, "0, or a duration from 1s to 1h", Reload::yes,
+      "How often the status files are written when nothing asks for it, and the history in them gets a sample. "
+      "0: only when something asks.",
+      [](Settings& settings, std::string_view text) {
+        const auto value = parse_duration(text);
+        if (!value || (*value != core::Duration::zero() && (*value < seconds{1} || *value > hours{1}))) return false;
+        settings.status_interval = *value;
+        return true;
+      },
+      [](const Settings& settings) { return format_duration(settings.status_interval); });
 }
 
 void add_links(Builder& table) {
@@ -281,6 +304,20 @@ std::string_view nearest_setting_name(std::string_view name) {
   }
   return nearest;
 }
+
+std::optional<core::Severity> parse_log_level(std::string_view word) {
+  Settings settings;
+  if (!find_setting("log-level")->set(settings, word)) return std::nullopt;
+  return settings.log_level;
+}
+
+std::string log_level_word(core::Severity level) {
+  Settings settings;
+  settings.log_level = level;
+  return find_setting("log-level")->get(settings);
+}
+
+std::string log_level_words() { return find_setting("log-level")->accepts; }
 
 std::vector<std::string> keep_not_reloadable(const Settings& running, Settings& loaded) {
   std::vector<std::string> kept;

@@ -80,7 +80,10 @@ Json counters_of(const core::PeerCounters& counters) {
           {"errors", counters.errors},
           {"timeouts", counters.timeouts},
           {"attempts", counters.attempts},
-          {"failed_attempts", counters.failed_attempts}};
+          {"failed_attempts", counters.failed_attempts},
+          {"reconnects", counters.reconnects},
+          {"bytes_sent", counters.bytes_sent},
+          {"bytes_received", counters.bytes_received}};
 }
 
 // Bytes that are no UTF-8 must not cost the whole file.
@@ -88,8 +91,48 @@ std::string dumped(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-Json delayed_of(const core::PeerStatus& status) {
+double seconds(core::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// Microseconds are exact enough, and short.
+double milliseconds(core::Duration duration) {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1000;
+}
+
+Json round_trip_of(const core::RoundTrips& trips) {
+  if (trips.count() == 0) return {{"count", 0}, {"mean_ms", nullptr}, {"p50_ms", nullptr}, {"p99_ms", nullptr}};
+  return {{"count", trips.count()},
+          {"mean_ms", milliseconds(trips.mean())},
+          {"p50_ms", milliseconds(trips.quantile(0.5))},
+          {"p99_ms", milliseconds(trips.quantile(0.99))}};
+}
+
+Json history_of(const std::vector<HistorySample>& samples) {
+  Json list = Json::array();
+  for (const HistorySample& sample : samples)
+    list.push_back({{"at", utc_text(sample.at)},
+                    {"up", sample.up},
+                    {"down", sample.down},
+                    {"requests", sample.requests},
+                    {"replies", sample.replies},
+                    {"con_lost", sample.con_lost},
+                    {"errors", sample.errors},
+                    {"timeouts", sample.timeouts},
+                    {"delayed_waiting", sample.delayed_waiting}});
+  return list;
+}
+
+Json age_or_null(const std::optional<WallTime>& time, WallTime now) {
+  if (!time) return nullptr;
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::milliseconds>(std::max(now, *time) - *time).count()) /
+         1000;
+}
+
+Json delayed_of(const net::PeerReport& peer, WallTime now) {
+  const core::PeerStatus& status = peer.status;
   return {{"waiting", status.delayed_waiting},
+          {"oldest_age_s", age_or_null(peer.delayed_oldest_at, now)},
+          {"quarantined", peer.delayed_quarantined},
           {"attempts", status.delayed_attempts},
           {"tried", text_or_null(core::escape_outside_text(status.delayed_tried))},
           {"delivered", status.counters.delayed_delivered},
@@ -128,7 +171,7 @@ std::string parent_text(const ParentReport& parent) {
   return text;
 }
 
-Json peer_of(const net::PeerReport& peer) {
+Json peer_of(const net::PeerReport& peer, WallTime now) {
   const core::PeerStatus& status = peer.status;
   return {{"id", status.peer_id},
           {"name", text_or_null(peer.name)},
@@ -147,7 +190,8 @@ Json peer_of(const net::PeerReport& peer) {
           {"last_error", text_or_null(status.last_error)},
           {"last_error_at", time_or_null(peer.last_error_at)},
           {"last_log", last_log_of(last_message(peer), peer.last_log_at)},
-          {"delayed", delayed_of(status)},
+          {"round_trip", round_trip_of(status.round_trips)},
+          {"delayed", delayed_of(peer, now)},
           {"counters", counters_of(status.counters)}};
 }
 
@@ -190,8 +234,12 @@ std::string render_status_json(const ParentReport& parent, const std::vector<net
                     {"started", utc_text(parent.started_at)},
                     {"text", parent.text},
                     {"text_since", utc_text(parent.text_since)},
+                    {"ready", parent.is_ready},
+                    {"interval_s", seconds(parent.interval)},
+                    {"log_level", parent.log_level},
                     {"last_log", last_log_of(last_message(parent), parent.last_log_at)},
-                    {"delayed", spool_of(parent.spool)}}}};
+                    {"delayed", spool_of(parent.spool)},
+                    {"history", history_of(parent.history)}}}};
   // One document for each peer, a line each: one for all of ten thousand would take many times its text in memory.
   std::string out = dumped(head, 2);
   out.resize(out.size() - 2);  // its line end and brace
@@ -200,7 +248,7 @@ std::string render_status_json(const ParentReport& parent, const std::vector<net
   constexpr std::size_t usual_size = 1024;
   out.reserve(out.size() + peers.size() * usual_size);
   for (const net::PeerReport* peer : sorted_by_id(peers))
-    out.append(std::exchange(separator, ",\n    ")).append(dumped(peer_of(*peer), -1));
+    out.append(std::exchange(separator, ",\n    ")).append(dumped(peer_of(*peer, now), -1));
   return out.append(peers.empty() ? "]\n}\n" : "\n  ]\n}\n");
 }
 

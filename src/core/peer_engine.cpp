@@ -105,12 +105,18 @@ void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, Ti
     connection.cipher->encrypt(line.substr(encrypt_prefix.size()), wire_);
     line = wire_;
   }
+  counters_.bytes_sent += line.size() + 1;
   if (is_behind) {
     effects_.write_behind(connection.id, line);
   } else {
     effects_.write_line(connection.id, line);
   }
   lower_deadline(answer_due(request));
+}
+
+void PeerEngine::write(ConnectionId connection, std::string_view line) {
+  counters_.bytes_sent += line.size() + 1;
+  effects_.write_line(connection, line);
 }
 
 TimePoint PeerEngine::answer_due(const InFlight& request) const {
@@ -145,7 +151,7 @@ TimePoint PeerEngine::queue_deadline() const {
 
 void PeerEngine::close_on_request(TimePoint now, ClientId client) {
   effects_.close_client(client);
-  if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
+  if (is_out_of_service()) return;
   effects_.log(Severity::notice, "Request Close Connection: the connections are closed and opened anew");
   if (state_ != PeerState::up) return bring_forward(now);
   end_all_connections(now, Errc::close_requested);
@@ -164,7 +170,7 @@ void PeerEngine::deadline(TimePoint now) {
   } else if (now >= next_attempt_) {
     begin_attempt(now);
   }
-  if (now >= drain_until_) end_all_connections(now, Errc::draining);
+  if (now >= std::min(drain_until_, pause_until_)) end_all_connections(now, Errc::draining);
   finish_drain();
   recompute_deadline();
 }
@@ -179,6 +185,7 @@ void PeerEngine::lower_deadline(TimePoint deadline) {
 
 void PeerEngine::recompute_deadline() {
   TimePoint earliest = std::min({queue_deadline(), next_attempt_, drain_until_, delayed_deadline()});
+  if (!connections_.empty()) earliest = std::min(earliest, pause_until_);
   const bool has_surplus = count_ready() > settings_.min_connections;
   for (const auto& connection : connections_) {
     earliest = std::min(earliest, connection->step_deadline);
@@ -196,7 +203,7 @@ void PeerEngine::recompute_deadline() {
 }
 
 void PeerEngine::reconnect(TimePoint now) {
-  if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
+  if (is_out_of_service()) return;
   backoff_.reset();
   extra_backoff_.reset();
   extra_not_before_ = now;
@@ -213,7 +220,7 @@ void PeerEngine::apply(TimePoint now, PeerSettings settings) {
   settings_ = std::move(settings);
   backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
   extra_backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
-  if (state_ == PeerState::given_up) return reconnect(now);
+  if (state_ == PeerState::given_up || state_ == PeerState::paused) return resume(now);
   if (state_ == PeerState::up) open_what_is_missing(now);
   for (const auto& connection : connections_) {
     if (connection->state == Connection::State::ready)
@@ -225,7 +232,38 @@ void PeerEngine::apply(TimePoint now, PeerSettings settings) {
 void PeerEngine::drain(TimePoint now, TimePoint until) {
   if (state_ == PeerState::stopped) return;
   set_state(now, PeerState::draining);
+  pause_until_ = never;
   drain_until_ = std::min(drain_until_, until);
+  wind_down(now, drain_until_);
+  finish_drain();
+  recompute_deadline();
+}
+
+void PeerEngine::pause(TimePoint now, TimePoint until) {
+  if (state_ == PeerState::draining || state_ == PeerState::stopped) return;
+  if (state_ != PeerState::paused)
+    effects_.log(Severity::notice, "Taken out of service by an administrator: requests get con_lost");
+  set_state(now, PeerState::paused);
+  pause_until_ = std::min(pause_until_, until);
+  wind_down(now, pause_until_);
+  recompute_deadline();
+}
+
+void PeerEngine::resume(TimePoint now) {
+  if (state_ != PeerState::paused) return reconnect(now);
+  effects_.log(Severity::notice, "Put back into service");
+  end_leaving_connections(now);
+  pause_until_ = never;
+  lost_because_.clear();
+  waiting_since_ = away_since_ = now;
+  const bool is_connected = count_ready() > 0;
+  set_state(now, is_connected ? PeerState::up : PeerState::starting);
+  reconnect(now);
+  if (is_connected) pump_delayed(now);
+}
+
+// Nothing new is taken: what has begun comes to its end.
+void PeerEngine::wind_down(TimePoint now, TimePoint until) {
   next_attempt_ = never;
   give_back_delayed();
   fail_queue();
@@ -235,9 +273,11 @@ void PeerEngine::drain(TimePoint now, TimePoint until) {
     if (connection->is_opening()) opening.push_back(connection->id);
   }
   for (const ConnectionId id : opening) end_connection(now, id, Errc::draining);
-  if (now >= drain_until_) end_all_connections(now, Errc::draining);
-  finish_drain();
-  recompute_deadline();
+  if (now >= until) end_all_connections(now, Errc::draining);
+}
+
+bool PeerEngine::is_out_of_service() const {
+  return state_ == PeerState::paused || state_ == PeerState::draining || state_ == PeerState::stopped;
 }
 
 PeerStatus PeerEngine::status() const {
@@ -259,6 +299,7 @@ PeerStatus PeerEngine::status() const {
   status.delayed_attempts = delayed_->attempts;
   if (delayed_->attempts > 0) status.delayed_tried = delayed_->tried;
   status.counters = counters_;
+  status.round_trips = round_trips_;
   return status;
 }
 

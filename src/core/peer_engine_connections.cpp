@@ -121,7 +121,7 @@ void PeerEngine::connection_up(TimePoint now, ConnectionId id) {
   connection->state = Connection::State::handshaking;
   connection->step_deadline = now + settings_.connect_timeout;
   lower_deadline(connection->step_deadline);
-  effects_.write_line(id, connection->handshake.start());
+  write(id, connection->handshake.start());
 }
 
 void PeerEngine::connection_failed(TimePoint now, ConnectionId id, std::error_code error) {
@@ -141,6 +141,7 @@ void PeerEngine::connection_closed(TimePoint now, ConnectionId id, std::error_co
 void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line, std::size_t following) {
   Connection* connection = find(id);
   if (!connection) return;
+  counters_.bytes_received += line.size() + 1;
   switch (connection->state) {
     case Connection::State::handshaking:
       return handshake_line(now, *connection, line, following);
@@ -167,7 +168,7 @@ void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::stri
   pong_sent_ |= is_pong;
   connection.step_deadline = now + (is_pong ? settings_.pong_timeout : settings_.connect_timeout);
   lower_deadline(connection.step_deadline);
-  effects_.write_line(connection.id, wire_);
+  write(connection.id, wire_);
 }
 
 void PeerEngine::became_ready(TimePoint now, Connection& connection) {
@@ -178,6 +179,7 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   effects_.set_line_limit(connection.id, settings_.max_line_length);
   if (state_ != PeerState::up) {
     next_attempt_ = never;
+    counters_.reconnects += was_up_ ? 1 : 0;
     set_state(now, PeerState::up);
     report_online(now);
     hold_live(now);
@@ -211,6 +213,7 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
     delayed_reply(now, line);
   } else {
     ++counters_.replies;
+    round_trips_.add(now - request.written);
     effects_.reply(request.client, line);
   }
 
@@ -221,7 +224,7 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
     return;
   }
   connection.idle_since = now;
-  if (state_ == PeerState::draining) return leave(now, connection);
+  if (is_out_of_service()) return leave(now, connection);
   if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
   if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
@@ -251,6 +254,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
     }
   }
   if (state_ == PeerState::draining) return finish_drain();
+  if (state_ == PeerState::paused) return;
   if (connection->is_opening()) return attempt_failed(now, error);
   const bool worked = had_worked(now, *connection, error);
   if (!worked) delay_extra(now);
@@ -351,10 +355,19 @@ void PeerEngine::leave(TimePoint now, Connection& connection) {
     effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": self_reply");
     connection.step_deadline = now;
   } else {
-    effects_.write_line(connection.id, "exit");
-    connection.step_deadline = std::min(now + settings_.exit_timeout, drain_until_);
+    write(connection.id, "exit");
+    connection.step_deadline = std::min({now + settings_.exit_timeout, drain_until_, pause_until_});
   }
   lower_deadline(connection.step_deadline);
+}
+
+// They have said `exit`, so they carry nothing any more.
+void PeerEngine::end_leaving_connections(TimePoint now) {
+  std::vector<ConnectionId> leaving;
+  for (const auto& connection : connections_) {
+    if (connection->state == Connection::State::leaving) leaving.push_back(connection->id);
+  }
+  for (const ConnectionId id : leaving) end_connection(now, id, Errc::draining);
 }
 
 void PeerEngine::finish_drain() {

@@ -35,6 +35,8 @@ std::string_view to_string(PeerState state) {
       return "away";
     case PeerState::given_up:
       return "given_up";
+    case PeerState::paused:
+      return "paused";
     case PeerState::draining:
       return "draining";
     case PeerState::stopped:
@@ -104,6 +106,8 @@ std::string PeerEngine::status_text() const {
       if (!lost_because_.empty() && lost_because_ != last_error_) text += " (lost: " + lost_because_ + ")";
       return text;
     }
+    case PeerState::paused:
+      return "Out of service: an administrator has taken it out";
     case PeerState::draining:
       return "Closing";
     case PeerState::stopped:

@@ -26,6 +26,14 @@ void PeerSession::reconnect() {
   boost::asio::post(impl_->strand(), [impl = impl_] { impl->reconnect(); });
 }
 
+void PeerSession::pause(core::TimePoint until) {
+  boost::asio::post(impl_->strand(), [impl = impl_, until] { impl->pause(until); });
+}
+
+void PeerSession::resume() {
+  boost::asio::post(impl_->strand(), [impl = impl_] { impl->resume(); });
+}
+
 void PeerSession::apply(PeerConfig config) {
   boost::asio::post(impl_->strand(),
                     [impl = impl_, config = std::move(config)]() mutable { impl->apply(std::move(config)); });

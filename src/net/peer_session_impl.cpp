@@ -83,6 +83,14 @@ void PeerSession::Impl::reconnect() {
   guarded([this] { engine_.reconnect(now()); });
 }
 
+void PeerSession::Impl::pause(core::TimePoint until) {
+  guarded([&] { engine_.pause(now(), until); });
+}
+
+void PeerSession::Impl::resume() {
+  guarded([this] { engine_.resume(now()); });
+}
+
 // What names the peer and its socket is fixed for the life of a session.
 void PeerSession::Impl::apply(PeerConfig config) {
   guarded([&] {

@@ -44,6 +44,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   // On the strand, and not from within each other.
   void start();
   void reconnect();
+  void pause(core::TimePoint until);
+  void resume();
   void apply(PeerConfig config);
   void stop_listening(std::function<void()> done);
   void drain(core::TimePoint until, std::function<void()> done);

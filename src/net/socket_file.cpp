@@ -1,13 +1,13 @@
 #include <lonc/net/socket_file.hpp>
 
+#include <lonc/net/group_id.hpp>
+
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -29,13 +29,10 @@ std::string directory_of(const std::string& path) {
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-gid_t group_id(const std::string& name) {
-  std::array<char, 16384> buffer{};
-  group entry{};
-  group* found = nullptr;
-  const int error = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) fail(error != 0 ? error : ENOENT, "socket-group: no group " + name);
-  return entry.gr_gid;
+gid_t group_named(const std::string& name) {
+  const auto id = group_id(name);
+  if (!id) fail(ENOENT, "there is no group " + name);
+  return *id;
 }
 
 std::string temporary_name() {
@@ -86,7 +83,7 @@ void SocketFile::bind_in(int directory, const std::string& name, unsigned mode, 
   const sockaddr_un address = address_of("/proc/self/fd/" + std::to_string(directory) + "/" + name);
   if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail(errno, "bind " + path_);
   if (!group.empty() &&
-      ::fchownat(directory, name.c_str(), static_cast<uid_t>(-1), group_id(group), AT_SYMLINK_NOFOLLOW) != 0)
+      ::fchownat(directory, name.c_str(), static_cast<uid_t>(-1), group_named(group), AT_SYMLINK_NOFOLLOW) != 0)
     fail(errno, "give " + path_ + " to group " + group);
   if (::fchmodat(directory, name.c_str(), mode, 0) != 0) fail(errno, "mode of " + path_);
   struct stat made{};

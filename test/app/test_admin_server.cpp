@@ -27,7 +27,6 @@ constexpr const char* post_head = "POST /x HTTP/1.1\r\nContent-Length: ";
 // A server on a loop of the test's own, which answers with what it was asked, except `/late` and `/throw`.
 struct AdminFixture {
   AdminFixture() {
-    options.path = directory / "admin";
     options.most_connections = 3;
     options.header_limit = 1024;
     options.body_limit = 2048;
@@ -45,7 +44,7 @@ struct AdminFixture {
       // From another thread, as the spool does it.
       std::thread([request, done] { done(AdminReply{200, request.method + request.target + request.body}); }).join();
     });
-    server->start();
+    server->start(lonc::app::open_unix_door(path, ""));
   }
 
   void stop() {
@@ -57,7 +56,7 @@ struct AdminFixture {
   }
 
   lonc::net::UniqueFd connect() {
-    auto [fd, error] = connect_local(options.path);
+    auto [fd, error] = connect_local(path);
     REQUIRE(error == 0);
     return std::move(fd);
   }
@@ -87,6 +86,7 @@ struct AdminFixture {
   lonc::test::KeptLog log;
   boost::asio::io_context io;
   lonc::app::AdminOptions options;
+  const std::string path = directory / "admin";
   std::vector<std::function<void(AdminReply)>> kept;
   std::unique_ptr<lonc::app::AdminServer> server;
 };
@@ -105,7 +105,7 @@ TEST_CASE_METHOD(AdminFixture, "a request is handed on and answered, then the co
 TEST_CASE_METHOD(AdminFixture, "the socket is its owner's alone, and goes at the stop") {
   start();
   struct stat info{};
-  REQUIRE(::stat(options.path.c_str(), &info) == 0);
+  REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   stop();
   CHECK_FALSE(directory.names().contains("admin"));
@@ -115,7 +115,7 @@ TEST_CASE_METHOD(AdminFixture, "a successor's socket is left to it") {
   start();
   lonc::app::AdminServer successor(io, options, log,
                                    [](const auto&, const auto& done) { done(AdminReply{200, "new"}); });
-  successor.start();
+  successor.start(lonc::app::open_unix_door(path, ""));
   stop();
   CHECK(ask("GET / HTTP/1.1\r\n\r\n").ends_with("new"));
   bool is_over = false;
@@ -196,10 +196,10 @@ TEST_CASE_METHOD(AdminFixture, "another user is refused, even when the mode of t
   if (::geteuid() != 0) return;  // only root can be somebody else
   start();
   REQUIRE(::chmod(directory.path().c_str(), 0711) == 0);
-  REQUIRE(::chmod(options.path.c_str(), 0666) == 0);
+  REQUIRE(::chmod(path.c_str(), 0666) == 0);
   lonc::test::Child other([&] {
     if (::setuid(65534) != 0) return 2;
-    auto [fd, error] = connect_local(options.path);
+    auto [fd, error] = connect_local(path);
     if (error != 0) return 3;
     const int flags = ::fcntl(fd.get(), F_GETFL);
     ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);

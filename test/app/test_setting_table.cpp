@@ -59,6 +59,26 @@ TEST_CASE("delayed-first is a duration or strict") {
   CHECK_FALSE(accepts("delayed-first", "loose"));
 }
 
+TEST_CASE("admin-address is one that nobody else can reach") {
+  for (const char* good : {"", "127.0.0.1:9563", "127.9.8.7:1", "[::1]:65535"}) {
+    CAPTURE(good);
+    CHECK(written_as("admin-address", good) == good);
+  }
+  for (const char* bad :
+       {"0.0.0.0:9563", "192.0.2.1:9563", "[::]:9563", "::1:9563", "[127.0.0.1]:1", "127.0.0.1",
+        "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "localhost:9563", "[::1]9563", "[::1", "9563", ":9563"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(accepts("admin-address", bad));
+  }
+}
+
+TEST_CASE("status-interval is a duration, or 0 for never") {
+  CHECK(written_as("status-interval", "0") == "0s");
+  CHECK(written_as("status-interval", "1h") == "1h");
+  CHECK_FALSE(accepts("status-interval", "999ms"));
+  CHECK_FALSE(accepts("status-interval", "3601"));
+}
+
 TEST_CASE("each setter changes its own field") {
   Settings s;
   const std::vector<std::pair<const char*, const char*>> values = {{"host-id", "msul1"},
@@ -75,6 +95,9 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"sendmail", ""},
                                                                    {"threads", "4"},
                                                                    {"admin-socket", "/a"},
+                                                                   {"admin-group", "adm"},
+                                                                   {"admin-address", "127.0.0.1:9563"},
+                                                                   {"status-interval", "33"},
                                                                    {"hosts-without-ip", "resolve"},
                                                                    {"resolve-timeout", "6"},
                                                                    {"connect-wait", "7s"},
@@ -130,6 +153,9 @@ TEST_CASE("each setter changes its own field") {
   expected.sendmail = "";
   expected.threads = 4;
   expected.admin_socket = "/a";
+  expected.admin_group = "adm";
+  expected.admin_address = "127.0.0.1:9563";
+  expected.status_interval = seconds{33};
   expected.hosts_without_ip = HostsWithoutIp::resolve;
   expected.resolve_timeout = seconds{6};
   expected.connect_wait = seconds{7};

@@ -23,7 +23,13 @@ system_clock::time_point at(int minute, int second = 0) {
 ParentReport parent_report() {
   ::setenv("TZ", "UTC0", 1);
   ::tzset();
-  return {4711, "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", lonc::core::Severity::notice, at(1), {}};
+  ParentReport parent{4711,  "msul1", "0.1.0", at(0), "Running", at(1), "Ready: 2 peers", lonc::core::Severity::notice,
+                      at(1), {}};
+  parent.interval = 1500ms;
+  parent.log_level = "info";
+  parent.is_ready = true;
+  parent.history = {{at(0), 1, 2, 3, 4, 5, 6, 7, 8}};
+  return parent;
 }
 
 PeerReport peer_report(const std::string& id) {
@@ -46,7 +52,7 @@ PeerReport away_report() {
   peer.status.queued = 4;
   peer.status.failed_in_a_row = 5;
   peer.status.last_error = "connection refused";
-  peer.status.counters = {120, 100, 19, 1, 7, 8, 9, 10, 11, 12};
+  peer.status.counters = {120, 100, 19, 1, 7, 8, 9, 10, 11, 12, 20, 21, 22};
   peer.status.delayed_waiting = 13;
   peer.status.delayed_attempts = 2;
   peer.status.delayed_tried = "1.<b>.msul3";
@@ -58,15 +64,21 @@ PeerReport away_report() {
   peer.last_log_severity = lonc::core::Severity::warning;
   peer.last_log_at = at(4);
   peer.clients = 6;
+  peer.delayed_oldest_at = at(5) + 29500ms;
+  peer.delayed_quarantined = 3;
+  for (const auto time : {500us, 500us, 9500us}) peer.status.round_trips.add(time);
+  peer.status.round_trips.add(1s);
   return peer;
 }
 
 const json expected_daemon = json::parse(R"json({
     "host_id": "msul1", "pid": 4711, "program_version": "0.1.0", "started": "2002-03-08T03:50:00.000Z",
-    "text": "Running", "text_since": "2002-03-08T03:51:00.000Z",
+    "text": "Running", "text_since": "2002-03-08T03:51:00.000Z", "ready": true, "interval_s": 1.5, "log_level": "info",
     "last_log": {"at": "2002-03-08T03:51:00.000Z", "text": "Ready: 2 peers"},
     "delayed": {"open": false, "waiting": 0, "quarantined": 0, "for_unknown_hosts": 0, "other_files": 0,
-                "doubtful": 0, "doubtful_names": [], "trouble": null, "trouble_since": null}})json");
+                "doubtful": 0, "doubtful_names": [], "trouble": null, "trouble_since": null},
+    "history": [{"at": "2002-03-08T03:50:00.000Z", "up": 1, "down": 2, "requests": 3, "replies": 4, "con_lost": 5,
+                 "errors": 6, "timeouts": 7, "delayed_waiting": 8}]})json");
 const json expected_peer = json::parse(R"json({
     "id": "msul3", "name": "msul3.example.edu", "address": "192.0.2.7:5663", "state": "away",
     "since": "2002-03-08T03:52:00.000Z", "text": "Away: connection refused (retry in 12 s)",
@@ -74,10 +86,11 @@ const json expected_peer = json::parse(R"json({
     "clients": 6, "failed_in_a_row": 5, "next_attempt": "2002-03-08T03:56:00.000Z",
     "last_error": "connection refused", "last_error_at": "2002-03-08T03:55:00.042Z",
     "last_log": {"at": "2002-03-08T03:54:00.000Z", "text": "WARNING: Lost"},
-    "delayed": {"waiting": 13, "attempts": 2, "tried": "1.&lt;b&gt;.msul3", "delivered": 10, "failed": 11,
+    "round_trip": {"count": 4, "mean_ms": 252.625, "p50_ms": 0.5, "p99_ms": 970.0},
+    "delayed": {"waiting": 13, "oldest_age_s": 90.5, "quarantined": 3, "attempts": 2, "tried": "1.&lt;b&gt;.msul3", "delivered": 10, "failed": 11,
                 "set_aside": 12},
     "counters": {"requests": 120, "replies": 100, "con_lost": 19, "errors": 1, "timeouts": 7, "attempts": 8,
-                 "failed_attempts": 9}})json");
+                 "failed_attempts": 9, "reconnects": 22, "bytes_sent": 20, "bytes_received": 21}})json");
 
 }  // namespace
 

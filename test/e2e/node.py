@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 
+from e2e.admin import Admin
 from e2e.harness import LONC, LONCCTL, SLOWNESS, USER, wait_for
 
 SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:")
@@ -186,6 +187,10 @@ class Node:
                    "--user", USER, *pairs]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds * SLOWNESS,
                               check=False, **options)
+
+    def admin(self, port=None):
+        """The admin socket, or what is at this TCP port."""
+        return Admin(("127.0.0.1", port) if port else self.logs / "lonc.admin")
 
     # --- requests
 

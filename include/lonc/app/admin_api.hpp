@@ -1,49 +1,27 @@
-// What can be asked on the admin socket (docs/admin-api.md): from a request to the part of the daemon that answers it.
-// Knows nothing of sockets.
+// What can be asked of the daemon (docs/admin-api.md): a table from method and target to the part that answers. What
+// stands in it is added by subject: admin_*_routes.hpp. Knows nothing of sockets.
 #pragma once
 
-#include <lonc/app/admin_server.hpp>
-#include <lonc/app/queue_request.hpp>
-#include <lonc/net/log_sink.hpp>
-#include <lonc/net/peer_report.hpp>
-#include <lonc/net/spooler.hpp>
+#include <lonc/app/admin_message.hpp>
 
-#include <cstddef>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace lonc::app {
 
 class AdminApi {
  public:
-  using Done = std::function<void(AdminReply)>;
-  using Reports = std::vector<net::PeerReport>;
+  using Done = std::function<void(AdminReply)>;  // to be called once, from any thread
+  using Route = std::function<void(const std::string& body, Done done)>;
 
-  struct Services {
-    net::Spooler& spooler;
-    net::LogSink& log;
-    // Asks all peers; the answer may come on any thread.
-    std::function<void(std::function<void(Reports)>)> report;
-    std::function<std::size_t()> line_limit;  // max-line-length; called where `report` answers
-  };
+  void add(const std::string& method, const std::string& target, Route route);
 
-  // All that `services` refers to outlives what was begun here.
-  explicit AdminApi(Services services);
-
+  // The query of the target is passed over.
   void handle(AdminRequest request, Done done) const;
 
  private:
-  using Route = std::function<void(std::string body, Done done)>;
-
-  void add_queue_routes();
-  static void run_queue(const std::shared_ptr<const Services>& services, QueueRequest request, Done done);
-
-  std::shared_ptr<const Services> services_;
-  std::map<std::pair<std::string, std::string>, Route> routes_;  // by target and method
+  std::map<std::string, std::map<std::string, Route>, std::less<>> routes_;  // by target, then method
 };
 
 }  // namespace lonc::app

@@ -1,7 +1,9 @@
-// HTTP on the admin socket: who may speak there, how much, how many and for how long. What is asked and answered is
+// HTTP at one admin door: who may do what there, how much, how many and for how long. What is asked and answered is
 // AdminApi's business. Nothing that happens there can hold up or use up what the relay needs.
 #pragma once
 
+#include <lonc/app/admin_door.hpp>
+#include <lonc/app/admin_message.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/log_sink.hpp>
 
@@ -15,23 +17,9 @@
 
 namespace lonc::app {
 
-struct AdminRequest {
-  std::string method;  // "GET", "POST", ...
-  std::string target;
-  std::string body;
-};
-
-struct AdminReply {
-  unsigned status = 200;  // of HTTP
-  std::string body;       // JSON
-};
-
-// {"error": TEXT}
-AdminReply admin_error(unsigned status, std::string_view text);
-
 struct AdminOptions {
-  std::string path;  // of the socket, which is made with mode 0600
   std::size_t most_connections = 16;
+  std::size_t most_readers = 12;  // of these, such as may only read: they can not keep others out
   std::size_t header_limit = 8 * 1024;
   std::size_t body_limit = 512 * 1024;
   std::chrono::milliseconds read_timeout = std::chrono::seconds{10};   // for the whole request
@@ -51,10 +39,9 @@ class AdminServer {
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
-  // Throws std::system_error if the socket can not be made.
-  void start();
+  void start(std::unique_ptr<AdminDoor> door);
 
-  // Removes the socket if it is still this one's, and closes what is connected; then calls `done`, on the server's
+  // Closes the door and what is connected; then calls `done`, on the server's
   // strand. Also if it never started.
   void stop(std::function<void()> done);
 

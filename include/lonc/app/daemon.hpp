@@ -1,16 +1,18 @@
 // The running daemon: signals, reload, status files and the order of its stop. Peers are PeerFleet's business.
 #pragma once
 
-#include <lonc/app/admin_api.hpp>
-#include <lonc/app/admin_server.hpp>
+#include <lonc/app/administration.hpp>
 #include <lonc/app/host_table_file.hpp>
 #include <lonc/app/log.hpp>
 #include <lonc/app/parent_log.hpp>
 #include <lonc/app/peer_fleet.hpp>
 #include <lonc/app/pid_file.hpp>
+#include <lonc/app/reload_result.hpp>
 #include <lonc/app/service_manager.hpp>
 #include <lonc/app/settings_loader.hpp>
+#include <lonc/app/status_board.hpp>
 #include <lonc/app/status_files.hpp>
+#include <lonc/app/status_writer.hpp>
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/executor.hpp>
@@ -54,20 +56,20 @@ class Daemon {
   int run();
 
  private:
-  void start_admin_server();
   void wait_for_signal();
   bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
   void sweep();
   void refresh_status_later();
-  void reload();
+  using ReloadDone = std::function<void(const ReloadResult&)>;
+  // `done` comes when it is through; with what a reload that was begun after this call has found.
+  void reload(ReloadDone done);
   void put_in_force(Configuration configuration);
-  void replace_configuration(Configuration configuration);
+  ReloadResult replace_configuration(Configuration configuration);
   net::SpoolerOptions watched_spooler_options();
   std::vector<std::string> host_ids() const;
   void fit_clients(std::string_view prefix);
-  void write_status();
-  void status_written(const FileError& failure);
+  ParentReport report() const;
   template <typename Result>
   void on_disk_thread(std::function<Result()> work, std::function<void(Result)> done);
   void stop(core::TimePoint until);
@@ -94,15 +96,16 @@ class Daemon {
   net::ClientLimit client_limit_;
   net::Spooler spooler_;
   PeerFleet fleet_;
-  AdminApi admin_api_;
-  AdminServer admin_server_;
+  StatusBoard board_;
+  StatusWriter status_writer_;
+  Administration administration_;
 
   std::optional<core::TimePoint> swept_at_;
   bool is_refresh_due_ = false;
   bool is_reloading_ = false;
   bool reload_again_ = false;
-  bool is_writing_status_ = false;
-  bool write_status_again_ = false;
+  std::vector<ReloadDone> reload_done_;       // of the reload that runs
+  std::vector<ReloadDone> next_reload_done_;  // of the one after it
   bool is_stopping_ = false;
   bool is_over_ = false;
 };

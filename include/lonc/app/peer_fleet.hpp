@@ -37,7 +37,18 @@ class PeerFleet {
   // Sessions that did not change go on undisturbed. Those that go drain until `until`.
   Change apply(const std::vector<net::PeerConfig>& configs, core::TimePoint until);
 
-  void reconnect();
+  // All but those that are paused; how many these are.
+  std::size_t reconnect();
+
+  // --- of single peers; ids that are no peers' are passed over
+  bool has(const std::string& id) const { return members_.contains(id); }
+  // Also of one that is paused.
+  void resume(const std::string& id);
+  // Until resume() or apply(), also if its session is made anew meanwhile. What is in flight has until `until`.
+  void pause(const std::string& id, core::TimePoint until);
+
+  // Peers whose socket can not be made, and is tried again.
+  std::vector<std::string> without_socket() const;
   void report(std::function<void(std::vector<net::PeerReport>)> done);
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.
@@ -53,6 +64,7 @@ class PeerFleet {
     std::unique_ptr<net::PeerSession> session;  // null while it waits to be restarted
     std::uint64_t generation = 0;  // of the session: what an earlier one still says is ignored
     core::TimePoint opened_at{};
+    bool is_paused = false;
     unsigned restarts = 0;  // in a row; each doubles the delay before the next
   };
 

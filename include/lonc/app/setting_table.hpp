@@ -5,6 +5,7 @@
 #include <lonc/app/settings.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,5 +39,10 @@ std::string_view nearest_setting_name(std::string_view name);
 // For a reload: puts the values of settings that are not reloadable back to those of `running`, and returns the
 // names of those that would have changed.
 std::vector<std::string> keep_not_reloadable(const Settings& running, Settings& loaded);
+
+// The words of log-level.
+std::optional<core::Severity> parse_log_level(std::string_view word);
+std::string log_level_word(core::Severity level);
+std::string log_level_words();  // "one of debug, info, ..."
 
 }  // namespace lonc::app

@@ -30,7 +30,10 @@ struct Settings {
   std::string socket_group;  // empty: the process's own
   std::string sendmail = "/usr/sbin/sendmail";
   unsigned threads = 1;
-  std::string admin_socket;  // empty: lonc.admin beside the pid file
+  std::string admin_socket;   // empty: lonc.admin beside the pid file
+  std::string admin_group;    // empty: nobody but root and the own user
+  std::string admin_address;  // of this machine, with a port; empty: no TCP
+  core::Duration status_interval = std::chrono::seconds{30};  // zero: only when asked
 
   // Peers.
   HostsWithoutIp hosts_without_ip = HostsWithoutIp::skip;

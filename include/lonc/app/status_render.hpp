@@ -2,6 +2,7 @@
 // status_files.hpp writes them.
 #pragma once
 
+#include <lonc/app/status_history.hpp>
 #include <lonc/net/peer_report.hpp>
 #include <lonc/net/spooler.hpp>
 
@@ -27,6 +28,10 @@ struct ParentReport {
   core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
   net::SpoolReport spool;
+  core::Duration interval{};  // status-interval
+  std::string log_level{};    // a word of the setting
+  bool is_ready = false;      // every socket listens, and it is not stopping
+  std::vector<HistorySample> history{};
 };
 
 // "LONC status LOCALTIME - parent PID", a blank line, then PID, SERVER, STATUS and LASTLOG with a TAB between:

@@ -59,8 +59,13 @@ class PeerEngine {
   void deadline(TimePoint now);
 
   // --- from the operator
-  // Forget failures and try now. A running attempt is left alone.
+  // Forget failures and try now. A running attempt is left alone, and so is a peer that is paused.
   void reconnect(TimePoint now);
+  // Out of service: what is in flight ends until `until`, `exit` is said, and nothing is tried before resume() or
+  // apply().
+  void pause(TimePoint now, TimePoint until);
+  // reconnect(), also of a peer that is paused.
+  void resume(TimePoint now);
   // Values of the same peer; connections are kept.
   void apply(TimePoint now, PeerSettings settings);
   // Take nothing new, let what is in flight end until `until`, say `exit`; Effects::drained follows.
@@ -84,6 +89,7 @@ class PeerEngine {
   void dispatch(TimePoint now);
   void send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
             bool is_delayed = false);
+  void write(ConnectionId connection, std::string_view line);
   TimePoint answer_due(const InFlight& request) const;
   void answer_con_lost(ClientId client);
   void fail_queue();
@@ -115,6 +121,9 @@ class PeerEngine {
   void expire_connections(TimePoint now);
   void close_surplus(TimePoint now);
   void leave(TimePoint now, Connection& connection);
+  void wind_down(TimePoint now, TimePoint until);
+  void end_leaving_connections(TimePoint now);
+  bool is_out_of_service() const;
   void finish_drain();
 
   // peer_engine_delayed.cpp: delayed messages, and what live requests have to wait for them
@@ -157,6 +166,7 @@ class PeerEngine {
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;  // it is sent on the first connection only
   TimePoint drain_until_ = never;
+  TimePoint pause_until_ = never;  // while paused and not all is closed: when it must be
   TimePoint hold_until_{};  // after a (re)connection live requests wait so long for delayed messages
   std::unique_ptr<Delayed> delayed_;
   TimePoint armed_ = never;  // what Effects::set_deadline was told last
@@ -172,6 +182,7 @@ class PeerEngine {
   TimePoint last_error_at_{};
   std::string lost_because_;
   PeerCounters counters_;
+  RoundTrips round_trips_;
 
   std::string wire_;  // reused for encoding and decoding
 };

@@ -1,6 +1,7 @@
 // A copy of what PeerEngine knows of its peer, for the status files and the metrics.
 #pragma once
 
+#include <lonc/core/round_trips.hpp>
 #include <lonc/core/types.hpp>
 
 #include <cstddef>
@@ -15,6 +16,7 @@ enum class PeerState {
   up,        // at least one connection is ready
   away,      // the last attempt failed: requests are answered con_lost at once; attempts go on
   given_up,  // max-attempts failed in a row: no attempt until SIGUSR1 or a reload
+  paused,    // an administrator has taken it out of service: con_lost at once, and nothing is tried
   draining,  // the session is coming to its end: no new request is taken
   stopped,   // nothing is open any more
 };
@@ -32,6 +34,9 @@ struct PeerCounters {
   std::uint64_t delayed_delivered = 0;  // delayed messages that the peer has taken
   std::uint64_t delayed_failed = 0;     // sendings of delayed messages that brought no answer
   std::uint64_t delayed_set_aside = 0;  // delayed messages that the peer did not want
+  std::uint64_t bytes_sent = 0;         // of whole lines to the peer, handshakes included
+  std::uint64_t bytes_received = 0;
+  std::uint64_t reconnects = 0;  // how often the peer was up again after all connections had been lost
 };
 
 struct PeerStatus {
@@ -52,6 +57,7 @@ struct PeerStatus {
   unsigned delayed_attempts = 0;      // failures in a row of the oldest of them
   std::string delayed_tried;          // its name, if there were any
   PeerCounters counters;
+  RoundTrips round_trips;  // of the requests of clients: from the writing to the answer
 };
 
 }  // namespace lonc::core

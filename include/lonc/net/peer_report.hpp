@@ -24,6 +24,10 @@ struct PeerReport {
   core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
   std::size_t clients = 0;  // local clients connected now
+
+  // What the spool knows (net::SpoolReport); a session does not fill it in.
+  std::optional<WallTime> delayed_oldest_at;  // when the oldest delayed message was left; none waits if there is none
+  std::size_t delayed_quarantined = 0;  // its messages in the quarantine
 };
 
 }  // namespace lonc::net

@@ -62,6 +62,9 @@ class PeerSession {
 
   void start();
   void reconnect();
+  // See core::PeerEngine. The socket stays, and what is asked there is answered con_lost.
+  void pause(core::TimePoint until);
+  void resume();
   // New values for the same peer: those of the engine at once, keep-alive and resolve-timeout from the next
   // connection, max-line-length of clients and the time allowed for writing to them (it is request-timeout) from the
   // next client. Name, address, port and socket are those of the constructor: if they change, the session is replaced.

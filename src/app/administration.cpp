@@ -1,0 +1,152 @@
+#include <lonc/app/administration.hpp>
+
+#include <lonc/app/admin_access.hpp>
+#include <lonc/app/admin_address.hpp>
+#include <lonc/app/admin_queue_routes.hpp>
+#include <lonc/app/admin_status_routes.hpp>
+#include <lonc/app/setting_table.hpp>
+#include <lonc/core/text.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+#include <vector>
+
+namespace lonc::app {
+
+namespace {
+
+constexpr std::size_t most_names_told = 10;
+constexpr std::size_t most_reading_connections = 16;
+constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i != std::min(names.size(), most_names_told); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most_names_told) text += " and " + std::to_string(names.size() - most_names_told) + " more";
+  return text;
+}
+
+}  // namespace
+
+Administration::Administration(Needs needs)
+    : needs_(std::move(needs)),
+      server_(needs_.io, {}, needs_.log, [this](auto request, auto done) { api_.handle(request, done); }),
+      reading_server_(needs_.io,
+                      {.most_connections = most_reading_connections,
+                       .most_readers = most_reading_connections,
+                       .body_limit = longest_reading_body},
+                      needs_.log, [this](auto request, auto done) { api_.handle(request, done); }) {
+  add_routes();
+}
+
+void Administration::add_routes() {
+  add_queue_routes(api_, {.spooler = needs_.spooler,
+                          .log = needs_.log,
+                          .report =
+                              [this](const auto& use) {
+                                needs_.board.ask([use](const StatusBoard::Shared& snapshot) { use(snapshot->peers); });
+                              },
+                          .line_limit = [this] { return needs_.settings.max_line_length; }});
+  add_status_routes(api_, {.board = needs_.board, .render = render_, .readiness = [this](auto use) {
+                             boost::asio::post(needs_.strand, [this, use = std::move(use)] { use(why_not_ready()); });
+                           }});
+  add_action_routes(
+      api_, {.reconnect = on_strand(&Administration::reconnect),
+             .drain = on_strand(&Administration::drain),
+             .reload = [this](auto done) { boost::asio::post(needs_.strand, [this, done] { needs_.reload(done); }); },
+             .log_level = [this] { return needs_.log.level(); },
+             .set_log_level =
+                 [this](core::Severity level) {
+                   boost::asio::post(needs_.strand, [this, level] { set_log_level(level); });
+                 }});
+}
+
+std::function<void(PeerChoice, std::function<void(PeersDone)>)> Administration::on_strand(
+    PeersDone (Administration::*action)(const PeerChoice&)) {
+  return [this, action](PeerChoice choice, std::function<void(PeersDone)> done) {
+    boost::asio::post(needs_.strand, [this, action, choice = std::move(choice), done = std::move(done)] {
+      const auto unknown = std::ranges::find_if(choice.ids, [this](const auto& id) { return !needs_.fleet.has(id); });
+      if (needs_.is_stopping()) return done({.is_stopping = true});
+      if (unknown != choice.ids.end()) return done({.unknown = *unknown});
+      done((this->*action)(choice));
+      needs_.changed();
+    });
+  };
+}
+
+PeersDone Administration::reconnect(const PeerChoice& choice) {
+  std::size_t count = choice.ids.size();
+  if (choice.is_all) count = needs_.fleet.reconnect();
+  for (const std::string& id : choice.ids) needs_.fleet.resume(id);
+  needs_.parent.write(core::Severity::notice,
+                      "Trying to establish connections again, asked by an administrator: " +
+                          (choice.is_all ? "all peers" : listed({choice.ids.begin(), choice.ids.end()})));
+  return {.done = count};
+}
+
+// Each session tells it in the log.
+PeersDone Administration::drain(const PeerChoice& choice) {
+  const auto until = std::chrono::steady_clock::now() + needs_.settings.drain_timeout;
+  for (const std::string& id : choice.ids) needs_.fleet.pause(id, until);
+  return {.done = choice.ids.size()};
+}
+
+void Administration::set_log_level(core::Severity level) {
+  needs_.log.set_level(level);
+  needs_.parent.write(core::Severity::notice, "The log level is " + log_level_word(level) +
+                                                  " until the next reload, asked by an administrator");
+}
+
+void Administration::start() {
+  try {
+    server_.start(open_socket());
+  } catch (const std::exception& error) {
+    needs_.parent.write(core::Severity::warning,
+                        "The admin socket can not be made, so loncctl can not reach this lonc: " +
+                            core::escape_outside_text(error.what()));
+  }
+  open_address();
+}
+
+std::unique_ptr<AdminDoor> Administration::open_socket() {
+  const std::string path = admin_socket_path(needs_.settings);
+  const std::string& group = needs_.settings.admin_group;
+  try {
+    return open_unix_door(path, group);
+  } catch (const std::exception& error) {
+    if (group.empty()) throw;
+    needs_.parent.write(core::Severity::warning,
+                        "The admin socket can not be made for admin-group, so only lonc's own user and root can use "
+                        "it: " +
+                            core::escape_outside_text(error.what()));
+  }
+  return open_unix_door(path, "");
+}
+
+void Administration::open_address() {
+  const auto endpoint = parse_admin_address(needs_.settings.admin_address);
+  if (!endpoint) return;
+  try {
+    reading_server_.start(open_tcp_door(*endpoint));
+  } catch (const std::exception& error) {
+    needs_.parent.write(core::Severity::warning, "Nothing can be read at " + needs_.settings.admin_address + ": " +
+                                                     core::escape_outside_text(error.what()) +
+                                                     "; choose another admin-address, or end what is there");
+  }
+}
+
+void Administration::stop(std::function<void()> done) {
+  server_.stop([this, done = std::move(done)] { reading_server_.stop(done); });
+}
+
+std::string Administration::why_not_ready() const {
+  if (needs_.is_stopping()) return "lonc is shutting down";
+  const auto missing = needs_.fleet.without_socket();
+  return missing.empty() ? std::string() : "there is no socket for " + listed(missing) + "; it is tried again";
+}
+
+}  // namespace lonc::app
