@@ -20,7 +20,10 @@ void PeerSession::Impl::log(core::Severity severity, std::string_view message) {
 void PeerSession::Impl::refresh_status() {
   auto status = engine_.status();
   const auto now = std::chrono::system_clock::now();
-  if (std::exchange(state_, status.state) != status.state) state_since_ = now;
+  if (std::exchange(state_, status.state) != status.state) {
+    state_since_ = now;
+    if (services_.observer) services_.observer->state_changed();
+  }
   if (text_ == status.text) return;
   text_ = std::move(status.text);
   text_since_ = now;
