@@ -6,11 +6,11 @@ set -euo pipefail
 packages_build=(
   cmake g++ ninja-build pkg-config
   libboost1.81-dev libboost-program-options1.81-dev libgcrypt20-dev libspdlog-dev libsystemd-dev
-  nlohmann-json3-dev
+  nlohmann-json3-dev prometheus-cpp-dev
 )
 # To build and run the tests, and the demo with them.
 packages_test=(
-  catch2 clang-format-19 iproute2 libcryptx-perl mandoc perl procps python3
+  catch2 clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(

@@ -1,11 +1,8 @@
 #include <lonc/app/admin_status_routes.hpp>
 
+#include <lonc/app/metrics.hpp>
 #include <lonc/app/status_page.hpp>
-#include <lonc/app/status_render.hpp>
 
-#include <boost/asio/post.hpp>
-
-#include <exception>
 #include <memory>
 #include <utility>
 
@@ -15,16 +12,12 @@ namespace {
 
 using Done = AdminApi::Done;
 
-void send_status(const StatusServices& services, Done done) {
-  services.board.ask([&render = services.render, done = std::move(done)](StatusBoard::Shared snapshot) {
-    boost::asio::post(render, [snapshot = std::move(snapshot), done] {
-      try {
-        done({200, render_status_json(snapshot->parent, snapshot->peers, snapshot->at)});
-      } catch (const std::exception& error) {
-        done(admin_error(500, std::string("internal error: ") + error.what()));
-      }
+AdminApi::Route text_route(SharedText& text, std::string_view type) {
+  return [&text, type](const std::string&, Done done) {
+    text.get([type, done = std::move(done)](const SharedText::Text& made) {
+      done(made ? AdminReply(200, made, type) : admin_error(500, "the text can not be made"));
     });
-  });
+  };
 }
 
 }  // namespace
@@ -32,7 +25,8 @@ void send_status(const StatusServices& services, Done done) {
 void add_status_routes(AdminApi& api, StatusServices services) {
   const auto shared = std::make_shared<const StatusServices>(std::move(services));
   for (const char* const target : {"/status", "/loncstatus.json"})
-    api.add("GET", target, [shared](const std::string&, Done done) { send_status(*shared, std::move(done)); });
+    api.add("GET", target, text_route(shared->status, json_type));
+  api.add("GET", "/metrics", text_route(shared->metrics, metrics_type));
   api.add("GET", "/healthz", [shared](const std::string&, const Done& done) {
     shared->readiness([done](const std::string&) { done({200, "ok\n", text_type}); });
   });

@@ -4,10 +4,13 @@
 #include <lonc/app/admin_address.hpp>
 #include <lonc/app/admin_queue_routes.hpp>
 #include <lonc/app/admin_status_routes.hpp>
+#include <lonc/app/metrics.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/core/text.hpp>
 
 #include <boost/asio/post.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +26,12 @@ constexpr std::size_t most_names_told = 10;
 constexpr std::size_t most_reading_connections = 16;
 constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
 
+// Of this thread alone: what it makes is not urgent.
+void be_modest() {
+  constexpr int niceness = 5;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+}
+
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i != std::min(names.size(), most_names_told); ++i) text += (i == 0 ? "" : ", ") + names[i];
@@ -34,6 +43,10 @@ std::string listed(const std::vector<std::string>& names) {
 
 Administration::Administration(Needs needs)
     : needs_(std::move(needs)),
+      status_(needs_.strand, needs_.board, render_,
+              [](const Snapshot& now) { return render_status_json(now.parent, now.peers, now.at); }),
+      metrics_(needs_.strand, needs_.board, render_,
+               [this](const Snapshot& now) { return render_metrics(needs_.registry, now); }),
       server_(needs_.io, {}, needs_.log, [this](auto request, auto done) { api_.handle(request, done); }),
       reading_server_(needs_.io,
                       {.most_connections = most_reading_connections,
@@ -41,6 +54,7 @@ Administration::Administration(Needs needs)
                        .body_limit = longest_reading_body},
                       needs_.log, [this](auto request, auto done) { api_.handle(request, done); }) {
   add_routes();
+  boost::asio::post(render_, be_modest);
 }
 
 void Administration::add_routes() {
@@ -51,7 +65,7 @@ void Administration::add_routes() {
                                 needs_.board.ask([use](const StatusBoard::Shared& snapshot) { use(snapshot->peers); });
                               },
                           .line_limit = [this] { return needs_.settings.max_line_length; }});
-  add_status_routes(api_, {.board = needs_.board, .render = render_, .readiness = [this](auto use) {
+  add_status_routes(api_, {.status = status_, .metrics = metrics_, .readiness = [this](auto use) {
                              boost::asio::post(needs_.strand, [this, use = std::move(use)] { use(why_not_ready()); });
                            }});
   add_action_routes(

@@ -91,6 +91,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
               .client_limit = client_limit_,
               .spooler = spooler_,
               .observer = &status_line_}),
+      process_metrics_(strand_, started_at_),
       board_(strand_, {.parent = [this] { return report(); }, .peers = [this](auto done) { fleet_.report(done); }}),
       status_writer_(strand_, {.board = board_,
                                .disk = disk_,
@@ -109,6 +110,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
                        .spooler = spooler_,
                        .fleet = fleet_,
                        .board = board_,
+                       .registry = process_metrics_.registry(),
                        .reload = [this](auto done) { reload(std::move(done)); },
                        .is_stopping = [this] { return is_stopping_; },
                        .changed = [this] { status_writer_.write(); }}),
@@ -160,6 +162,7 @@ int Daemon::run() {
     watchdog_.start(service_manager_.watchdog_limit());
     status_writer_.write();
     status_writer_.set_interval(settings_.status_interval);
+    process_metrics_.start();
   });
   const bool has_ended_well = run_loop(io_, settings_.threads, [this](const std::string& what) {
     parent_.write(core::Severity::critical,
@@ -330,6 +333,7 @@ ParentReport Daemon::report() const {
   parent.spool = spooler_.report();
   parent.interval = settings_.status_interval;
   parent.log_level = log_level_word(log_.level());
+  parent.log_lines_dropped = log_.dropped_lines();
   parent.is_ready = administration_.why_not_ready().empty();
   return parent;
 }
@@ -340,6 +344,7 @@ void Daemon::stop(core::TimePoint until) {
   refresh_timer_.cancel();
   status_writer_.stop();
   status_line_.stop();
+  process_metrics_.stop();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
   administration_.stop([this, until] {

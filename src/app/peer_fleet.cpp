@@ -17,6 +17,7 @@ namespace lonc::app {
 namespace {
 
 constexpr std::chrono::seconds longest_restart_delay{60};
+constexpr std::size_t reports_at_once = 64;
 
 std::string describe(const std::exception_ptr& error) {
   try {
@@ -130,17 +131,37 @@ std::vector<std::string> PeerFleet::without_socket() const {
   return ids;
 }
 
+struct PeerFleet::ReportRound {
+  std::vector<net::PeerReport> reports;
+  std::function<void(std::vector<net::PeerReport>)> done;
+};
+
 void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
-  auto reports = std::make_shared<std::vector<net::PeerReport>>(members_.size());
-  const auto token = when_last_is_gone(strand_, [reports, done = std::move(done)] { done(std::move(*reports)); });
-  std::size_t index = 0;
-  for (auto& [id, member] : members_) {
-    net::PeerReport& place = (*reports)[index++];
-    place.status.peer_id = id;
+  const auto round = std::make_shared<ReportRound>();
+  round->reports.reserve(members_.size());
+  round->done = std::move(done);
+  report_some(round);
+}
+
+// Peers may come and go between two calls.
+void PeerFleet::report_some(const std::shared_ptr<ReportRound>& round) {
+  auto& reports = round->reports;
+  auto at = reports.empty() ? members_.begin() : members_.upper_bound(reports.back().status.peer_id);
+  if (at == members_.end()) return round->done(std::move(reports));
+  const std::size_t first = reports.size();
+  std::vector<net::PeerSession*> sessions;
+  for (; at != members_.end() && sessions.size() != reports_at_once; ++at) {
+    net::PeerReport& place = reports.emplace_back();
+    place.status.peer_id = at->first;
     place.status.state = core::PeerState::stopped;
     place.status.text = "Waiting to be restarted after an internal error; see the log";
-    place.name = member.config.name;
-    if (member.session) member.session->report([&place, token](net::PeerReport report) { place = std::move(report); });
+    place.name = at->second.config.name;
+    sessions.push_back(at->second.session.get());
+  }
+  const auto token = when_last_is_gone(strand_, [this, round] { report_some(round); });
+  for (std::size_t i = 0; i != sessions.size(); ++i) {
+    if (sessions[i] == nullptr) continue;
+    sessions[i]->report([&place = reports[first + i], token](net::PeerReport report) { place = std::move(report); });
   }
 }
 

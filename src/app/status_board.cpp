@@ -11,6 +11,18 @@ namespace {
 // After the peers were asked, they are left alone for so many times as long as that has taken.
 constexpr int rest = 3;
 
+// What the spool knows of each peer; a session does not.
+void add_spool(Snapshot& snapshot) {
+  const auto& hosts = snapshot.parent.spool.hosts;
+  if (hosts.empty()) return;
+  for (net::PeerReport& peer : snapshot.peers) {
+    const auto at = hosts.find(peer.status.peer_id);
+    if (at == hosts.end()) continue;
+    peer.delayed_oldest_at = at->second.oldest_at;
+    peer.delayed_quarantined = at->second.quarantined;
+  }
+}
+
 }  // namespace
 
 StatusBoard::StatusBoard(const net::Strand& strand, Sources sources)
@@ -42,6 +54,7 @@ void StatusBoard::gathered(std::vector<net::PeerReport> peers) {
   snapshot->peers = std::move(peers);
   if (std::exchange(is_sample_wanted_, false)) history_.add(sample_of(snapshot->peers, snapshot->at));
   snapshot->parent = sources_.parent();
+  add_spool(*snapshot);
   snapshot->parent.history = history_.samples();
   is_gathering_ = false;
   is_pausing_ = true;

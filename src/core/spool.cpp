@@ -45,6 +45,13 @@ std::size_t Spool::waiting(std::string_view host_id) const {
   return index_.count(host_id) + (at == handed_out_.end() ? 0 : at->second.size());
 }
 
+std::optional<std::uint64_t> Spool::oldest(std::string_view host_id) const {
+  const auto at = handed_out_.find(host_id);
+  if (at != handed_out_.end() && !at->second.empty()) return at->second.front().name.timestamp;
+  const DelayedName* const first = index_.first(host_id);
+  return first == nullptr ? std::nullopt : std::optional(first->timestamp);
+}
+
 // The order is that of the promise: nothing is deleted before its S: line is durable, and nothing is sent before the
 // journal is. The deletions are synced last, when the sync of the journal has carried them along already.
 std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts) {

@@ -87,6 +87,11 @@ const DelayedName* SpoolIndex::first(std::string_view host_id) const {
   return at == queues_.end() || at->second.names.empty() ? nullptr : &*at->second.names.begin();
 }
 
+const std::string* SpoolIndex::host_of(std::string_view name) const {
+  const auto owned = parse_delayed_name(name, [this](std::string_view id) { return queues_.contains(id); });
+  return owned ? &queues_.find(owned->host_id)->first : nullptr;
+}
+
 std::vector<std::string> SpoolIndex::hosts_with_messages() const {
   std::vector<std::string> ids;
   for (const auto& [id, queue] : queues_) {

@@ -74,6 +74,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void recorded(const std::shared_ptr<Subscription>& subscription, std::error_code error, bool is_last);
   void tell_all();
   void tell(const std::string& host_id);
+  void note_oldest(const std::string& host_id);
   void count_quarantine();
   void maintain_soon();
   void publish();

@@ -121,6 +121,7 @@ void Spooler::Impl::hand_out(const Subscriptions& subscriptions) {
       // It has gone meanwhile, and was told nothing.
       if (subscription->is_over) give_back(subscription, false);
     }
+    note_oldest(subscription->host_id);
     subscription->tell_batch(std::move(batches[i]));
   }
   if (!spool_->trouble().empty()) maintain_soon();
@@ -138,6 +139,7 @@ void Spooler::Impl::recorded(const std::shared_ptr<Subscription>& subscription, 
     owners_.erase(host);
     return hand_out({subscription});
   }
+  note_oldest(host);
   subscription->tell_batch({.messages = {}, .waiting = spool_->waiting(host)});
   if (spool_->has_uncommitted()) maintain_soon();
 }
@@ -145,7 +147,22 @@ void Spooler::Impl::recorded(const std::shared_ptr<Subscription>& subscription, 
 void Spooler::Impl::tell(const std::string& host_id) {
   const std::size_t messages = spool_ ? spool_->waiting(host_id) : 0;
   if (messages > 0) told_.insert(host_id);
+  note_oldest(host_id);
   for (const auto& subscription : subscriptions_of({host_id})) subscription->tell_waiting(messages);
+}
+
+// Whenever the messages of a host have changed.
+void Spooler::Impl::note_oldest(const std::string& host_id) {
+  const auto oldest = spool_ ? spool_->oldest(host_id) : std::nullopt;
+  const std::lock_guard lock(mutex_);
+  const auto known = report_.hosts.find(host_id);
+  if (!oldest) {
+    if (known == report_.hosts.end()) return;
+    known->second.oldest_at.reset();
+    if (known->second.quarantined == 0) report_.hosts.erase(known);
+    return;
+  }
+  report_.hosts[host_id].oldest_at = SpoolReport::WallTime(std::chrono::seconds(*oldest));
 }
 
 void Spooler::Impl::tell_all() {
@@ -161,9 +178,19 @@ void Spooler::Impl::tell_all() {
 
 void Spooler::Impl::count_quarantine() {
   std::size_t files = 0;
-  if (disk_.list_quarantine([&files](const QuarantinedMessage&) { ++files; })) return;
+  std::map<std::string, std::size_t> hosts;
+  const auto error = disk_.list_quarantine([&](const QuarantinedMessage& message) {
+    ++files;
+    const std::string* const host = spool_ ? spool_->index().host_of(message.name) : nullptr;
+    if (host != nullptr) ++hosts[*host];
+  });
+  if (error) return;
   const std::lock_guard lock(mutex_);
   report_.quarantined = files;
+  for (auto& [host, report] : report_.hosts) report.quarantined = 0;
+  for (const auto& [host, count] : hosts) report_.hosts[host].quarantined = count;
+  std::erase_if(report_.hosts,
+                [](const auto& entry) { return entry.second.quarantined == 0 && !entry.second.oldest_at; });
 }
 
 void Spooler::Impl::maintain_soon() {

@@ -279,7 +279,7 @@ TEST_CASE("a reload keeps what needs a restart, and says so") {
 }
 
 TEST_CASE("the configuration that is installed shows every setting with its default") {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../config/lonc.conf";
+  const auto path = std::filesystem::path(LONC_SOURCE_DIR) / "config/lonc.conf";
   std::string text;
   REQUIRE_FALSE(lonc::app::read_file(path.string(), text));
   std::vector<std::string> shown;

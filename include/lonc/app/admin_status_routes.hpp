@@ -1,10 +1,8 @@
-// Calls that only look: the status, the page that shows it, and whether the daemon is well.
+// Calls that only look: the status, the page that shows it, the metrics, and whether the daemon is well.
 #pragma once
 
 #include <lonc/app/admin_api.hpp>
-#include <lonc/app/status_board.hpp>
-
-#include <boost/asio/thread_pool.hpp>
+#include <lonc/app/shared_text.hpp>
 
 #include <functional>
 #include <string>
@@ -12,8 +10,8 @@
 namespace lonc::app {
 
 struct StatusServices {
-  StatusBoard& board;
-  boost::asio::thread_pool& render;  // makes long texts, so that the loop need not
+  SharedText& status;
+  SharedText& metrics;
   // Asks on the loop, so that an answer shows that it turns: why the daemon is not ready, empty if it is.
   std::function<void(std::function<void(const std::string& why_not)>)> readiness;
 };

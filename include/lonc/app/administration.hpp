@@ -10,12 +10,14 @@
 #include <lonc/app/peer_fleet.hpp>
 #include <lonc/app/reload_result.hpp>
 #include <lonc/app/settings.hpp>
+#include <lonc/app/shared_text.hpp>
 #include <lonc/app/status_board.hpp>
 #include <lonc/net/executor.hpp>
 #include <lonc/net/spooler.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <prometheus/registry.h>
 
 #include <functional>
 #include <memory>
@@ -35,6 +37,7 @@ class Administration {
     net::Spooler& spooler;
     PeerFleet& fleet;
     StatusBoard& board;
+    const prometheus::Registry& registry;
     std::function<void(std::function<void(const ReloadResult&)>)> reload;
     std::function<bool()> is_stopping;
     std::function<void()> changed;  // what the status shows
@@ -61,7 +64,9 @@ class Administration {
       PeersDone (Administration::*action)(const PeerChoice&));
 
   const Needs needs_;
-  boost::asio::thread_pool render_{1};
+  boost::asio::thread_pool render_{1};  // makes long texts, so that the loop need not
+  SharedText status_;
+  SharedText metrics_;
   AdminApi api_;
   AdminServer server_;
   AdminServer reading_server_;  // over TCP

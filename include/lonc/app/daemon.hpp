@@ -7,6 +7,7 @@
 #include <lonc/app/parent_log.hpp>
 #include <lonc/app/peer_fleet.hpp>
 #include <lonc/app/pid_file.hpp>
+#include <lonc/app/process_metrics.hpp>
 #include <lonc/app/reload_result.hpp>
 #include <lonc/app/service_manager.hpp>
 #include <lonc/app/settings_loader.hpp>
@@ -100,6 +101,7 @@ class Daemon {
   net::Spooler spooler_;
   StatusLine status_line_;
   PeerFleet fleet_;
+  ProcessMetrics process_metrics_;
   StatusBoard board_;
   StatusWriter status_writer_;
   Administration administration_;

@@ -49,6 +49,7 @@ class PeerFleet {
 
   // Peers whose socket can not be made, and is tried again.
   std::vector<std::string> without_socket() const;
+  // Of all peers, sorted by id. They are asked a few at a time, so that requests need not wait until all have answered.
   void report(std::function<void(std::vector<net::PeerReport>)> done);
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.
@@ -68,6 +69,9 @@ class PeerFleet {
     unsigned restarts = 0;  // in a row; each doubles the delay before the next
   };
 
+  struct ReportRound;
+
+  void report_some(const std::shared_ptr<ReportRound>& round);
   void open(Member& member);
   void open_or_retry(const std::string& id);
   void open_failed(Member& member, const std::system_error& error);

@@ -31,6 +31,7 @@ struct ParentReport {
   core::Duration interval{};  // status-interval
   std::string log_level{};    // a word of the setting
   bool is_ready = false;      // every socket listens, and it is not stopping
+  std::uint64_t log_lines_dropped = 0;
   std::vector<HistorySample> history{};
 };
 

@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -83,6 +84,8 @@ class Spool {
   const SpoolIndex& index() const { return index_; }
   // Of one host: on the disk and not answered.
   std::size_t waiting(std::string_view host_id) const;
+  // The oldest of them, as its name says: Unix seconds.
+  std::optional<std::uint64_t> oldest(std::string_view host_id) const;
   std::size_t waiting() const { return index_.total() + busy_.size() - answered_.size(); }
   // What went wrong last and has not gone right since; empty if all is well. In words.
   const std::string& trouble() const { return trouble_; }

@@ -36,6 +36,8 @@ class SpoolIndex {
   std::size_t total() const { return total_; }
   const DelayedName* first(std::string_view host_id) const;
   std::vector<std::string> hosts_with_messages() const;
+  // Whose message a name is; null if nobody's.
+  const std::string* host_of(std::string_view name) const;
 
   // Seen since clear(): messages for hosts that are not known, files that are no messages.
   std::size_t foreign() const { return foreign_; }

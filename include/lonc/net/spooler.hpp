@@ -13,7 +13,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,11 @@ struct SpoolerOptions {
 };
 
 // A copy of what is known, for status and metrics. Counts since the start, unless they say otherwise.
+struct HostSpoolReport {
+  std::optional<std::chrono::system_clock::time_point> oldest_at;  // when the oldest message that waits was left
+  std::size_t quarantined = 0;                                     // as of the last look
+};
+
 struct SpoolReport {
   using WallTime = std::chrono::system_clock::time_point;
 
@@ -42,6 +49,7 @@ struct SpoolReport {
   std::vector<std::string> doubtful;  // the latest names: they may have arrived twice
   std::string trouble;                // what is wrong with the disk, empty if nothing is
   WallTime trouble_since{};
+  std::map<std::string, HostSpoolReport, std::less<>> hosts;  // only those with messages
 };
 
 // What an administrator's work on the directory may use, on the spool's thread.
