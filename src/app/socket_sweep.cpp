@@ -43,8 +43,10 @@ bool is_same(const struct stat& left, const struct stat& right) {
 // One directory being swept.
 class Sweep {
  public:
-  Sweep(std::string directory, Names ids, Names lock_names)
-      : directory_(std::move(directory)), ids_(std::move(ids)), lock_names_(std::move(lock_names)) {}
+  enum class Purpose { remove, find };
+
+  Sweep(std::string directory, Names ids, Names lock_names, Purpose purpose)
+      : directory_(std::move(directory)), ids_(std::move(ids)), lock_names_(std::move(lock_names)), purpose_(purpose) {}
 
   void look_at(std::string_view name) {
     const std::string path = directory_ + "/" + std::string{name};
@@ -85,7 +87,7 @@ class Sweep {
   }
 
   void remove(std::string_view name, const std::string& path) {
-    if (::unlink(path.c_str()) == 0) {
+    if (purpose_ == Purpose::find || ::unlink(path.c_str()) == 0) {
       result_.removed.push_back(core::escape_outside_text(name));
     } else if (errno != ENOENT) {
       complain(name, "remove");
@@ -95,18 +97,19 @@ class Sweep {
   std::string directory_;
   Names ids_;
   Names lock_names_;
+  Purpose purpose_;
   SweepResult result_;
 };
 
-}  // namespace
-
-SweepResult sweep_sockets(const std::string& directory, const std::vector<std::string>& peer_ids,
-                          const std::vector<std::string>& peer_names) {
+Names lock_names_of(const std::vector<std::string>& peer_ids, const std::vector<std::string>& peer_names) {
   Names lock_names;
   for (const auto* names : {&peer_ids, &peer_names}) {
     for (const std::string& name : *names) lock_names.insert(name + std::string{lock_suffix});
   }
-  Sweep sweep{directory, {peer_ids.begin(), peer_ids.end()}, std::move(lock_names)};
+  return lock_names;
+}
+
+SweepResult look_at_all(Sweep sweep, const std::string& directory) {
   const auto close = [](DIR* stream) { ::closedir(stream); };
   const std::unique_ptr<DIR, decltype(close)> stream{::opendir(directory.c_str()), close};
   if (!stream) {
@@ -118,6 +121,20 @@ SweepResult sweep_sockets(const std::string& directory, const std::vector<std::s
   while (const dirent* entry = ::readdir(stream.get())) names.emplace_back(entry->d_name);
   for (const std::string& name : names) sweep.look_at(name);
   return sweep.finish();
+}
+
+}  // namespace
+
+SweepResult sweep_sockets(const std::string& directory, const std::vector<std::string>& peer_ids,
+                          const std::vector<std::string>& peer_names) {
+  return look_at_all(
+      {directory, {peer_ids.begin(), peer_ids.end()}, lock_names_of(peer_ids, peer_names), Sweep::Purpose::remove},
+      directory);
+}
+
+std::vector<std::string> find_abandoned(const std::string& directory, const std::vector<std::string>& peer_ids,
+                                        const std::vector<std::string>& peer_names) {
+  return look_at_all({directory, {}, lock_names_of(peer_ids, peer_names), Sweep::Purpose::find}, directory).removed;
 }
 
 }  // namespace lonc::app

@@ -19,13 +19,6 @@ struct User {
   passwd* found = nullptr;
 };
 
-std::string name_of(uid_t uid) {
-  User user;
-  ::getpwuid_r(uid, &user.entry, user.buffer.data(), user.buffer.size(), &user.found);
-  if (user.found == nullptr) return "uid " + std::to_string(uid);
-  return "`" + std::string{user.found->pw_name} + "` (uid " + std::to_string(uid) + ")";
-}
-
 std::string quoted(const std::string& outside) { return "`" + core::escape_outside_text(outside) + "`"; }
 
 core::Problem problem(std::string text, std::string remedy) {
@@ -33,6 +26,20 @@ core::Problem problem(std::string text, std::string remedy) {
 }
 
 }  // namespace
+
+std::optional<UserIds> find_user(const std::string& name) {
+  User user;
+  ::getpwnam_r(name.c_str(), &user.entry, user.buffer.data(), user.buffer.size(), &user.found);
+  if (user.found == nullptr) return std::nullopt;
+  return UserIds{.user = user.entry.pw_uid, .group = user.entry.pw_gid};
+}
+
+std::string user_name(uid_t uid) {
+  User user;
+  ::getpwuid_r(uid, &user.entry, user.buffer.data(), user.buffer.size(), &user.found);
+  if (user.found == nullptr) return "uid " + std::to_string(uid);
+  return "`" + std::string{user.found->pw_name} + "` (uid " + std::to_string(uid) + ")";
+}
 
 std::optional<core::Problem> check_user(const Settings& settings, uid_t effective) {
   User user;
@@ -45,7 +52,7 @@ std::optional<core::Problem> check_user(const Settings& settings, uid_t effectiv
   }
   if (user.found->pw_uid == effective) return std::nullopt;
   return problem("User ID mismatch: lonc must be run as user " + quoted(settings.user) + " and was started as " +
-                     name_of(effective),
+                     user_name(effective),
                  "start it as that user, or name another one with the setting `user`");
 }
 

@@ -68,6 +68,8 @@ Explanation explain(Errc error) {
   return {"unknown error of lonc", {}};
 }
 
+constexpr Errc last_errc = Errc::exit_sent;
+
 struct SystemRemedy {
   std::errc error;
   std::string_view remedy;
@@ -112,6 +114,18 @@ std::string remedy_for(const std::error_code& error) {
   if (error.category() == lonc_category()) return std::string{explain(static_cast<Errc>(error.value())).remedy};
   for (const auto& known : system_remedies) {
     if (error == known.error) return std::string{known.remedy};
+  }
+  return {};
+}
+
+std::string remedy_for_text(std::string_view text) {
+  const std::string_view message = text.substr(0, text.find(" (at "));
+  for (int value = static_cast<int>(Errc::connect_timeout); value <= static_cast<int>(last_errc); ++value) {
+    const Explanation explanation = explain(static_cast<Errc>(value));
+    if (explanation.message == message) return std::string{explanation.remedy};
+  }
+  for (const auto& known : system_remedies) {
+    if (std::make_error_code(known.error).message() == message) return std::string{known.remedy};
   }
   return {};
 }

@@ -26,11 +26,13 @@ constexpr std::uint64_t longest_answer = std::uint64_t{64} * 1024 * 1024;
 
 class Call {
  public:
-  Call(const std::string& target, const std::string& body) : request_(http::verb::post, target, 11) {
+  Call(http::verb method, const std::string& target, const std::string& body) : request_(method, target, 11) {
     request_.set(http::field::host, "localhost");
-    request_.set(http::field::content_type, "application/json");
-    request_.body() = body;
-    request_.prepare_payload();
+    if (method == http::verb::post) {
+      request_.set(http::field::content_type, "application/json");
+      request_.body() = body;
+      request_.prepare_payload();
+    }
     parser_.body_limit(longest_answer);
   }
 
@@ -67,14 +69,22 @@ class Call {
   AdminResponse response_;
 };
 
-}  // namespace
-
-AdminResponse call_admin(const std::string& path, const std::string& target, const std::string& body) {
+AdminResponse call(http::verb method, const std::string& path, const std::string& target, const std::string& body) {
   if (path.size() >= sizeof(sockaddr_un{}.sun_path)) {
     return {
         .error = std::make_error_code(std::errc::filename_too_long), .is_connected = false, .status = 0, .body = {}};
   }
-  return Call(target, body).run(path);
+  return Call(method, target, body).run(path);
+}
+
+}  // namespace
+
+AdminResponse post_to_admin(const std::string& path, const std::string& target, const std::string& body) {
+  return call(http::verb::post, path, target, body);
+}
+
+AdminResponse get_from_admin(const std::string& path, const std::string& target) {
+  return call(http::verb::get, path, target, {});
 }
 
 }  // namespace lonc::ctl

@@ -14,6 +14,9 @@ struct AdminResponse {
 };
 
 // POST with a JSON body. Waits a little longer than lonc itself waits for its disk.
-AdminResponse call_admin(const std::string& path, const std::string& target, const std::string& body);
+AdminResponse post_to_admin(const std::string& path, const std::string& target, const std::string& body);
+
+// GET.
+AdminResponse get_from_admin(const std::string& path, const std::string& target);
 
 }  // namespace lonc::ctl

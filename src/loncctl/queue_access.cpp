@@ -1,6 +1,7 @@
 #include "queue_access.hpp"
 
 #include "admin_client.hpp"
+#include "daemon_call.hpp"
 #include "exit_code.hpp"
 
 #include <lonc/app/host_table_file.hpp>
@@ -19,27 +20,6 @@ namespace lonc::ctl {
 namespace {
 
 constexpr std::chrono::seconds log_timeout{5};
-
-std::string error_in(const std::string& body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  return json.is_object() && json.contains("error") && json["error"].is_string() ? json["error"].get<std::string>()
-                                                                                 : "no reason was given";
-}
-
-// Nobody listens: lonc does not run, or runs with another admin socket.
-bool is_nobody_there(const std::error_code& error) {
-  return error == std::errc::no_such_file_or_directory || error == std::errc::connection_refused;
-}
-
-Failure not_reached(const Node& node, const AdminResponse& response) {
-  if (response.error == std::errc::permission_denied) {
-    return {ExitCode::unreachable, "the admin socket " + node.admin_socket + " is not yours: call loncctl as " +
-                                       node.settings.user + " or root"};
-  }
-  return {ExitCode::unreachable, "lonc does not answer at its admin socket " + node.admin_socket + ": " +
-                                     response.error.message() +
-                                     (response.is_connected ? "; it was ended, or is overloaded: try again" : "")};
-}
 
 void open_directory(net::FileSpoolDisk& disk, const Node& node) {
   const std::error_code error = disk.open();
@@ -84,17 +64,12 @@ std::string work_alone(const Node& node, const app::QueueRequest& request) {
 
 std::string ask_queue(const Node& node, const app::QueueRequest& request) {
   const std::string target = "/queue/" + std::string(app::to_string(request.action));
-  AdminResponse response = call_admin(node.admin_socket, target, app::to_json(request));
+  AdminResponse response = post_to_admin(node.admin_socket, target, app::to_json(request));
   if (!response.error && (response.status == 200 || response.status == 500) &&
       nlohmann::json::parse(response.body, nullptr, false).contains("total"))
     return std::move(response.body);
-  if (!response.error) {
-    const ExitCode code = response.status == 503 || response.status == 504 || response.status == 403
-                              ? ExitCode::unreachable
-                              : ExitCode::failed;
-    throw Failure(code, "lonc says: " + error_in(response.body));
-  }
-  if (response.is_connected || !is_nobody_there(response.error)) throw not_reached(node, response);
+  if (!response.error) throw refused(response);
+  if (!is_nobody_there(response)) throw not_reached(node, response);
   if (request.action == app::QueueAction::retry)
     throw Failure(ExitCode::unreachable, "lonc does not run; when it starts, it tries everything anew");
   return work_alone(node, request);

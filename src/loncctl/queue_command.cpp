@@ -43,7 +43,6 @@ void check_usage(const Options& options, QueueAction action) {
   if (options.limit && action != QueueAction::list) throw UsageError("--limit is for queue list; leave it out");
   if (options.limit && (*options.limit == 0 || *options.limit > app::longest_queue_limit))
     throw UsageError("--limit takes a number from 1 to " + std::to_string(app::longest_queue_limit) + "; correct it");
-  if (options.is_delayed) throw UsageError("--delayed is for send; leave it out");
 }
 
 // What comes of a call, or of several that belong together.

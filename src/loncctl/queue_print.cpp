@@ -1,10 +1,13 @@
 #include "queue_print.hpp"
 
+#include "age.hpp"
+#include "table.hpp"
+
 #include <lonc/core/text.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <string>
@@ -20,47 +23,33 @@ using nlohmann::json;
 // Of a name that others have chosen nothing reaches the terminal but what can be seen.
 std::string shown(const json& text) { return core::escape_outside_text(text.get<std::string>(), 512); }
 
-std::string age_text(double seconds) {
-  const auto whole = static_cast<std::int64_t>(seconds);
-  if (whole < 120) return std::to_string(whole) + "s";
-  if (whole < 7200) return std::to_string(whole / 60) + "m";
-  if (whole < 172'800) return std::to_string(whole / 3600) + "h";
-  return std::to_string(whole / 86'400) + "d";
-}
-
 std::string command_text(const json& message) {
   const auto word = message["command"].get<std::string>();
   return message["encrypted"].get<bool>() ? "encrypt:" + word : word;
 }
 
-using Row = std::vector<std::string>;
+using Seconds = std::chrono::duration<double>;
+using Texts = std::vector<std::string>;
 
-Row row_of(const json& message) {
-  Row row{shown(message["peer"]),
-          age_text(message["age_s"].get<double>()),
-          std::to_string(message["size"].get<std::uint64_t>()),
-          std::to_string(message["attempts"].get<unsigned>()),
-          message["state"].get<std::string>(),
-          command_text(message),
-          shown(message["name"])};
+Texts texts_of(const json& message) {
+  Texts row{shown(message["peer"]),
+            age_text(Seconds(message["age_s"].get<double>())),
+            std::to_string(message["size"].get<std::uint64_t>()),
+            std::to_string(message["attempts"].get<unsigned>()),
+            message["state"].get<std::string>(),
+            command_text(message),
+            shown(message["name"])};
   if (message.contains("reason")) row.push_back(shown(message["reason"]));
   return row;
 }
 
-void print_table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i != row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+void print_table(const std::vector<Texts>& lines) {
+  std::vector<Row> rows;
+  for (const Texts& line : lines) {
+    Row& row = rows.emplace_back();
+    for (const std::string& text : line) row.push_back({.text = text});
   }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i != row.size(); ++i) {
-      line += row[i];
-      if (i + 1 != row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
-    }
-    std::cout << line << "\n";
-  }
+  std::cout << render_table(rows, {});
 }
 
 void print_list(const json& answer) {
@@ -71,22 +60,22 @@ void print_list(const json& answer) {
     return;
   }
   const bool is_quarantine = messages.front().contains("reason");
-  std::vector<Row> rows{{"PEER", "AGE", "BYTES", "FAILED", "STATE", "COMMAND", "NAME"}};
+  std::vector<Texts> rows{{"PEER", "AGE", "BYTES", "FAILED", "STATE", "COMMAND", "NAME"}};
   if (is_quarantine) rows.front().emplace_back("REASON");
-  for (const json& message : messages) rows.push_back(row_of(message));
+  for (const json& message : messages) rows.push_back(texts_of(message));
   print_table(rows);
   if (total > messages.size())
     std::cout << "The oldest " << messages.size() << " of " << total << "; --limit shows more.\n";
 }
 
 void print_one(const json& message) {
-  std::vector<Row> rows{{"name:", shown(message["name"])},
-                        {"peer:", shown(message["peer"])},
-                        {"state:", message["state"].get<std::string>()},
-                        {"age:", age_text(message["age_s"].get<double>())},
-                        {"bytes:", std::to_string(message["size"].get<std::uint64_t>())},
-                        {"command:", command_text(message)},
-                        {"failed:", std::to_string(message["attempts"].get<unsigned>())}};
+  std::vector<Texts> rows{{"name:", shown(message["name"])},
+                          {"peer:", shown(message["peer"])},
+                          {"state:", message["state"].get<std::string>()},
+                          {"age:", age_text(Seconds(message["age_s"].get<double>()))},
+                          {"bytes:", std::to_string(message["size"].get<std::uint64_t>())},
+                          {"command:", command_text(message)},
+                          {"failed:", std::to_string(message["attempts"].get<unsigned>())}};
   if (message.contains("reason")) rows.push_back({"reason:", shown(message["reason"])});
   if (message.contains("original_name")) rows.push_back({"was:", shown(message["original_name"])});
   if (message.contains("fault")) {

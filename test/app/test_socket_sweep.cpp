@@ -118,3 +118,17 @@ TEST_CASE("a strange name is escaped where it is told") {
   CHECK(sweep(dir).removed == Names{"a&lt;b&gt;"});
   CHECK(dir.names().empty());
 }
+
+TEST_CASE("what a start would clear or replace is found, and left where it is") {
+  const TempDir dir;
+  stale_socket(dir / "gone1");
+  stale_socket(dir / "msul1");
+  const UniqueFd live = live_socket(dir / "msul3");
+  write_file(dir / "s1.example.edu.lock", "");
+  write_file(dir / "README", "");
+  const auto before = dir.names();
+  CHECK(lonc::app::find_abandoned(dir.path(), {"msul1", "msul3"}, {"s1.example.edu"}) ==
+        Names{"gone1", "msul1", "s1.example.edu.lock"});
+  CHECK(dir.names() == before);
+  CHECK(lonc::app::find_abandoned(dir / "nowhere", {}, {}).empty());
+}

@@ -9,6 +9,7 @@
 
 using lonc::core::Errc;
 using lonc::core::remedy_for;
+using lonc::core::remedy_for_text;
 
 namespace {
 
@@ -64,4 +65,14 @@ TEST_CASE("common system errors come with a remedy") {
   CHECK(remedy_of(std::errc::connection_reset).find("lond.log") != std::string::npos);
   CHECK(remedy_of(std::errc::file_exists).empty());
   CHECK(remedy_for({ECONNREFUSED, std::system_category()}) == remedy_of(std::errc::connection_refused));
+}
+
+TEST_CASE("the remedy is found again by the text that the status shows") {
+  CHECK(remedy_for_text("lond refused this server (at init)") == remedy_for(Errc::handshake_refused));
+  CHECK(remedy_for_text("the peer's name could not be resolved") == remedy_for(Errc::name_not_found));
+  CHECK(remedy_for_text(std::make_error_code(std::errc::connection_refused).message()) ==
+        remedy_of(std::errc::connection_refused));
+  CHECK(remedy_for_text("the connection was ended with exit").empty());
+  CHECK(remedy_for_text("something else").empty());
+  CHECK(remedy_for_text("").empty());
 }

@@ -180,11 +180,11 @@ class Node:
         assert not left, f"sockets left behind: {left}"
         assert not self.pid_file.exists(), "pid file left behind"
 
-    def ctl(self, *words, text="", seconds=30, **options):
+    def ctl(self, *words, text="", seconds=30, lonc_user=USER, **options):
         """loncctl for this node, with the same settings; returns the finished process with its output."""
         pairs = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
         command = [LONCCTL, *words, "--config", str(self.config), "--perlsetvar", str(self.perl_set_var),
-                   "--user", USER, *pairs]
+                   "--user", lonc_user, *pairs]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds * SLOWNESS,
                               check=False, **options)
 

@@ -312,7 +312,7 @@ class PeerUpTest(QueueTest):
         for text in ("", "\n", "log:a\nlog:b\n", "log:\0\n", "msul1:log:x\n"):
             self.assertIn("can not be sent", self.run_ctl(node, "send", "--delayed", "msul1", text=text,
                                                           code=FAILED).stderr)
-        self.assertIn("no host", self.run_ctl(node, "send", "--delayed", "nobody1", text="x\n", code=FAILED).stderr)
+        self.assertIn("no host", self.run_ctl(node, "send", "--delayed", "nobody1", text="x\n", code=NO_MATCH).stderr)
         self.assertEqual(self.on_disk(node), [])
         self.assertEqual([path.name for path in (node.sockets / "delayed").iterdir() if "new" in path.name], [])
 

@@ -232,12 +232,11 @@ class NodeTest(unittest.TestCase):
     # --- journal
 
     def expect_warning(self, *patterns):
-        """These may stand in the journal, as `IDENTIFIER: MESSAGE`."""
+        """These may stand in the journal, as `IDENTIFIER: MESSAGE`, or `lonc PEER: MESSAGE`."""
         self.expected_warnings += patterns
 
     def assert_journal_as_expected(self):
-        entries = [(entry.get("PRIORITY", "6"), f"{entry.get('SYSLOG_IDENTIFIER')}: {message_of(entry)}")
-                   for entry in self.container.journal(after=self.cursor)]
+        entries = [(entry.get("PRIORITY", "6"), line_of(entry)) for entry in self.container.journal(after=self.cursor)]
         unexpected = [line for priority, line in entries if int(priority) <= 4
                       and not any(re.search(pattern, line) for pattern in self.expected_warnings)]
         self.assertEqual(unexpected, [], "these should not be in the journal")
@@ -260,7 +259,8 @@ class NodeTest(unittest.TestCase):
         self.assertLess(took, seconds * SLOWNESS)
 
 
-def message_of(entry):
-    """journalctl gives what is no UTF-8 as a list of bytes."""
+def line_of(entry):
     message = entry.get("MESSAGE", "")
-    return bytes(message).decode("latin-1") if isinstance(message, list) else message
+    if isinstance(message, list):  # journalctl's way with what is no UTF-8
+        message = bytes(message).decode("latin-1")
+    return " ".join(filter(None, (entry.get("SYSLOG_IDENTIFIER"), entry.get("PEER")))) + f": {message}"

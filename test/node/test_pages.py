@@ -6,7 +6,7 @@ from e2e.test_log_status import LOG_LINE
 from node.booted_node import HOSTS, NodeTest
 from node.web import Crowd
 
-AWAY = r"^lonc: .*(Couldn't connect to|Lost|lost|WARNING).*msul[13]"
+AWAY = r"^lonc msul[13]: "
 RECONLONC_PAUSE = 1.0  # lonnet.pm's own, before it asks a second time
 
 
@@ -15,7 +15,7 @@ class PageTest(NodeTest):
         return self.node.browser.page(*arguments, **options)
 
     def lose(self, host):
-        self.expect_warning(rf"^lonc: .*{host}")
+        self.expect_warning(rf"^lonc {host}: ")
         self.node.stop_lond(host)
 
     def arrived(self, host, text):

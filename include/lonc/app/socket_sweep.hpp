@@ -18,4 +18,8 @@ struct SweepResult {
 SweepResult sweep_sockets(const std::string& directory, const std::vector<std::string>& peer_ids,
                           const std::vector<std::string>& peer_names);
 
+// The names that a start would clear or replace, those of configured peers among them; sorted. Changes nothing.
+std::vector<std::string> find_abandoned(const std::string& directory, const std::vector<std::string>& peer_ids,
+                                        const std::vector<std::string>& peer_names);
+
 }  // namespace lonc::app

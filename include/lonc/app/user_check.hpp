@@ -17,6 +17,17 @@ namespace lonc::app {
 // Nothing if `effective` is the uid of settings.user.
 std::optional<core::Problem> check_user(const Settings& settings, uid_t effective);
 
+struct UserIds {
+  uid_t user = 0;
+  gid_t group = 0;  // the user's first
+};
+
+// Nothing if the system knows no such user.
+std::optional<UserIds> find_user(const std::string& name);
+
+// "`www` (uid 33)", or "uid 33" if nobody has it.
+std::string user_name(uid_t uid);
+
 // To adm_email and sys_email; `to` is empty if neither holds an address.
 Mail user_mismatch_mail(const Settings& settings, const core::Problem& problem);
 

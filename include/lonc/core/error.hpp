@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace lonc::core {
@@ -33,6 +34,9 @@ inline std::error_code make_error_code(Errc error) noexcept { return {static_cas
 
 // What an administrator can do about a connection that ended with `error`; empty if there is nothing to say.
 std::string remedy_for(const std::error_code& error);
+
+// The same for the text that a status shows: the message of an error, which "(at STEP)" may follow.
+std::string remedy_for_text(std::string_view text);
 
 }  // namespace lonc::core
 

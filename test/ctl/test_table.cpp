@@ -1,0 +1,40 @@
+#include "support/catch.hpp"
+
+#include <loncctl/table.hpp>
+
+using lonc::ctl::number_cell;
+using lonc::ctl::printable;
+using lonc::ctl::render_line;
+using lonc::ctl::render_table;
+using lonc::ctl::Row;
+using lonc::ctl::Tone;
+
+TEST_CASE("columns are as wide as what is in them, numbers stand to the right") {
+  const std::vector<Row> rows{{{.text = "PEER"}, {.text = "N", .is_number = true}, {.text = "WHY"}},
+                              {{.text = "msul1"}, number_cell(120), {.text = "refused"}},
+                              {{.text = "x"}, number_cell(7), {.text = ""}}};
+  CHECK(render_table(rows, {}) ==
+        "PEER     N  WHY\n"
+        "msul1  120  refused\n"
+        "x        7\n");
+}
+
+TEST_CASE("a line is cut to the width of the terminal, and says so") {
+  const std::vector<Row> rows{{{.text = "msul1"}, {.text = "connection refused"}}};
+  CHECK(render_table(rows, {.width = 16}) == "msul1  connec...\n");
+  CHECK(render_table(rows, {.width = 25}) == "msul1  connection refused\n");
+  CHECK(render_table(rows, {.width = 6}) == "msul1 \n");
+  CHECK(render_table(rows, {.width = 3}) == "...\n");
+  CHECK(render_line("abcdef", Tone::plain, {.width = 5}) == "ab...\n");
+}
+
+TEST_CASE("colour does not count as width") {
+  const std::vector<Row> rows{{{.text = "up", .tone = Tone::good}, {.text = "x"}},
+                              {{.text = "away", .tone = Tone::bad}, {.text = "y"}}};
+  CHECK(render_table(rows, {.has_colour = true}) ==
+        "\x1b[32mup  \x1b[0m  x\n"
+        "\x1b[31maway\x1b[0m  y\n");
+  CHECK(render_table(rows, {}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("only what can be seen reaches the terminal") { CHECK(printable("a\x1b[31mb\n\xff~") == "a?[31mb??~"); }
