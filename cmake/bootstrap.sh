@@ -10,7 +10,7 @@ packages_build=(
 )
 # To build and run the tests, and the demo with them.
 packages_test=(
-  catch2 clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3
+  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(
