@@ -23,6 +23,12 @@ if(LONC_SANITIZE)
   endif()
 endif()
 
+if(LONC_HARDEN)
+  target_compile_options(lonc_settings INTERFACE -fstack-protector-strong -fstack-clash-protection)
+  target_compile_definitions(lonc_settings INTERFACE _FORTIFY_SOURCE=2)
+  target_link_options(lonc_settings INTERFACE -Wl,-z,relro -Wl,-z,now)
+endif()
+
 if(LONC_BUILD_FUZZERS)
   target_compile_options(lonc_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -14,3 +14,6 @@ set(default_conf ${PROJECT_SOURCE_DIR}/config/lonc.conf)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/install_at_prefix.cmake.in
   ${PROJECT_BINARY_DIR}/install_at_prefix.cmake @ONLY)
 install(SCRIPT ${PROJECT_BINARY_DIR}/install_at_prefix.cmake)
+install(FILES config/status.html DESTINATION ${CMAKE_INSTALL_DATADIR}/lonc OPTIONAL)
+install(FILES config/loncctl.bash-completion DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME loncctl OPTIONAL)

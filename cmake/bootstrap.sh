@@ -20,6 +20,10 @@ packages_check=(
 packages_bench=(
   haproxy nutcracker perl python3 strace
 )
+# To make the Debian package, look at it, install it, and boot a node with it.
+packages_node=(
+  debootstrap dpkg-dev fakeroot lintian logrotate python3 systemd systemd-container
+)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
@@ -33,8 +37,11 @@ usage: cmake/bootstrap.sh COMMAND
              build everything and run all tests; options are those of cmake/test_summary.py
   bench [OPTION]...
              build it optimised and compare it with other proxies; options are those of test/bench/run.py
-  install [build|test|check|bench]...
-             only install the Debian packages (all but bench when none is named)
+  node [OPTION]...
+             make the Debian package, and test it: its contents, its installation, and a booted node (as root);
+             options are those of cmake/test_summary.py
+  install [build|test|check|bench|node]...
+             only install the Debian packages (build, test and check when none is named)
   packages   print the packages of all groups, and do nothing
 EOF
 }
@@ -81,16 +88,22 @@ and then:
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# Configures build/dev and builds the targets named, or all.
-build_dev() {
-  mkdir -p "$root/build"
-  [[ -w $root/build ]] || fail "cannot write to $root/build; it belongs to $(stat -c %U "$root/build")"
-  local options=()
+# Sets `options` so that a second build is quick.
+use_ccache() {
+  options=()
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     # A service account often has no home of its own.
     if [[ -z ${CCACHE_DIR:-} && ! -w ${HOME:-/nonexistent} ]]; then export CCACHE_DIR=$root/build/ccache; fi
   fi
+}
+
+# Configures build/dev and builds the targets named, or all.
+build_dev() {
+  mkdir -p "$root/build"
+  [[ -w $root/build ]] || fail "cannot write to $root/build; it belongs to $(stat -c %U "$root/build")"
+  local options
+  use_ccache
   say "Configuring build/dev"
   (cd "$root" && cmake --preset dev --log-level=WARNING "${options[@]}")
   say "Building build/dev on $(nproc) cores"
@@ -118,6 +131,19 @@ bench() {
   exec python3 -B "$root/test/bench/run.py" --build "$root/build/bench" "$@"
 }
 
+node() {
+  install_missing "${packages_build[@]}" "${packages_node[@]}"
+  local options
+  use_ccache
+  say "Building build/release"
+  (cd "$root" && cmake --preset release --log-level=WARNING "${options[@]}")
+  cmake --build "$root/build/release" --parallel "$(nproc)"
+  say "Making the package"
+  (cd "$root/build/release" && rm -f ./*.deb && cpack && cpack --config CPackSourceConfig.cmake)
+  say "Testing the package"
+  bash "$root/cmake/run_tests.sh" release "$@" -- --label-regex '^(package|node)$'
+}
+
 install_groups() {
   local group chosen=()
   if (($# == 0)); then set -- build test check; fi
@@ -127,18 +153,25 @@ install_groups() {
       test) chosen+=("${packages_test[@]}") ;;
       check) chosen+=("${packages_check[@]}") ;;
       bench) chosen+=("${packages_bench[@]}") ;;
+      node) chosen+=("${packages_node[@]}") ;;
       *) fail "no such group of packages: $group" ;;
     esac
   done
   install_missing "${chosen[@]}"
 }
 
+print_packages() {
+  printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_check[@]}" "${packages_bench[@]}" \
+    "${packages_node[@]}"
+}
+
 case ${1:-} in
   demo) demo ;;
   test) run_tests "${@:2}" ;;
   bench) bench "${@:2}" ;;
+  node) node "${@:2}" ;;
   install) install_groups "${@:2}" ;;
-  packages) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_check[@]}" "${packages_bench[@]}" ;;
+  packages) print_packages ;;
   -h | --help) usage ;;
   *)
     usage >&2

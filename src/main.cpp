@@ -21,8 +21,9 @@ namespace {
 
 using namespace lonc;
 
-// EX_CONFIG. A status of its own, on which the service manager does not start lonc again: each start sends a mail.
-constexpr int wrong_user_status = 78;
+// EX_CONFIG. A status of its own, on which the service manager does not start lonc again: each start as the wrong user
+// sends a mail, and a machine without a host id is no node of a network, or not yet.
+constexpr int not_configured_status = 78;
 
 int check(const app::SettingsSources& sources) {
   const app::Configuration configuration = app::read_configuration(sources);
@@ -51,11 +52,11 @@ int serve(const app::SettingsSources& sources, app::Daemonizer& daemonizer) {
     if (const std::string failure = app::mail_user_mismatch(settings, *problem); !failure.empty())
       text += "\n" + failure;
     daemonizer.failed(text);
-    return wrong_user_status;
+    return not_configured_status;
   }
   if (const auto text = refusal(configuration)) {
     daemonizer.failed(*text);
-    return EXIT_FAILURE;
+    return settings.host_id.empty() ? not_configured_status : EXIT_FAILURE;
   }
   app::Daemon daemon(sources, std::move(configuration));
   if (const auto text = daemon.start()) {

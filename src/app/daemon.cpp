@@ -4,6 +4,7 @@
 #include <lonc/app/daemonize.hpp>
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/peer_configs.hpp>
+#include <lonc/app/predecessor.hpp>
 #include <lonc/app/run_loop.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/app/socket_sweep.hpp>
@@ -80,8 +81,16 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       gate_(settings_.max_connecting),
       client_limit_(settings_.max_clients),
       spooler_(io_, watched_spooler_options(), log_),
+      status_line_(strand_, {.manager = service_manager_,
+                             .board = board_,
+                             .why_not_ready = [this] { return administration_.why_not_ready(); }}),
       fleet_(io_, strand_,
-             {.log = log_, .resolver = resolver_, .gate = gate_, .client_limit = client_limit_, .spooler = spooler_}),
+             {.log = log_,
+              .resolver = resolver_,
+              .gate = gate_,
+              .client_limit = client_limit_,
+              .spooler = spooler_,
+              .observer = &status_line_}),
       process_metrics_(strand_, started_at_),
       board_(strand_, {.parent = [this] { return report(); }, .peers = [this](auto done) { fleet_.report(done); }}),
       status_writer_(strand_, {.board = board_,
@@ -104,7 +113,9 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
                        .registry = process_metrics_.registry(),
                        .reload = [this](auto done) { reload(std::move(done)); },
                        .is_stopping = [this] { return is_stopping_; },
-                       .changed = [this] { status_writer_.write(); }}) {
+                       .changed = [this] { status_writer_.write(); }}),
+      watchdog_(strand_, {.ask = [this](auto done) { board_.ask([done](const auto& /*snapshot*/) { done(); }); },
+                          .alive = [this] { service_manager_.alive(); }}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);
   let_signals_in();
@@ -113,7 +124,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
 Daemon::~Daemon() = default;
 
 std::optional<std::string> Daemon::start() {
-  if (auto error = pid_file_.acquire(settings_.daemon_dir + "/logs/lonc.pid")) return error->text;
+  if (auto error = acquire_pid_file()) return error->text;
 
   fit_clients("");
   tell(hosts_.problems, "");
@@ -134,13 +145,21 @@ std::optional<std::string> Daemon::start() {
   administration_.start();
   parent_.set_status("Running");
   parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
-  service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
   return std::nullopt;
+}
+
+std::optional<PidFileError> Daemon::acquire_pid_file() {
+  return acquire_or_replace(pid_file_, settings_.daemon_dir + "/logs/lonc.pid", [this](std::string_view what) {
+    parent_.write(core::Severity::notice, what);
+    service_manager_.status(what);
+  });
 }
 
 int Daemon::run() {
   wait_for_signal();
   boost::asio::post(strand_, [this] {
+    status_line_.ready();
+    watchdog_.start(service_manager_.watchdog_limit());
     status_writer_.write();
     status_writer_.set_interval(settings_.status_interval);
     process_metrics_.start();
@@ -248,7 +267,7 @@ void Daemon::put_in_force(Configuration configuration) {
   } else {
     result = replace_configuration(std::move(configuration));
   }
-  service_manager_.ready("serving " + counted(fleet_.size(), "peer"));
+  status_line_.ready();
   status_writer_.write();
   for (const ReloadDone& done : std::exchange(reload_done_, {})) done(result);
   if (std::exchange(reload_again_, false)) reload({});
@@ -324,6 +343,7 @@ void Daemon::stop(core::TimePoint until) {
   if (std::exchange(is_stopping_, true)) return fleet_.drain(until, [] {});
   refresh_timer_.cancel();
   status_writer_.stop();
+  status_line_.stop();
   process_metrics_.stop();
   parent_.set_status("Shutting down");
   service_manager_.stopping("finishing what is in flight");
@@ -341,6 +361,7 @@ void Daemon::stop(core::TimePoint until) {
 
 void Daemon::drained() {
   is_over_ = true;
+  watchdog_.stop();
   spooler_.close();
   parent_.write(core::Severity::notice, "Shut down");
   signals_.cancel();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -119,6 +120,8 @@ std::optional<int> Daemonizer::fork_to_background() {
     return wait_for_child(child, from_child.get());
   }
   to_parent_ = std::move(to_parent);
+  // Who goes to the background is no main process of a unit, whatever its starter was.
+  for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"}) ::unsetenv(name);
   ::setsid();
   ::umask(022);
   if (::chdir("/") != 0) print_error("cannot change to /: " + net::last_error().message());

@@ -1,5 +1,6 @@
 #include <lonc/app/log.hpp>
 
+#include <lonc/app/journal.hpp>
 #include <lonc/app/log_line.hpp>
 #include <lonc/net/file_write.hpp>
 #include <lonc/net/local_time.hpp>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -31,16 +33,19 @@ struct PackedHeader {
   WallTime status_since;
   std::uint32_t server_size = 0;
   std::uint32_t status_size = 0;
+  std::uint32_t command_size = 0;
   core::Severity severity = core::Severity::notice;
 };
 
 void pack(std::string& out, core::Severity severity, const net::LogContext& context, std::string_view message) {
   const PackedHeader header{context.status_since, static_cast<std::uint32_t>(context.server.size()),
-                            static_cast<std::uint32_t>(context.status.size()), severity};
+                            static_cast<std::uint32_t>(context.status.size()),
+                            static_cast<std::uint32_t>(context.command.size()), severity};
   out.resize(sizeof header);
   std::memcpy(out.data(), &header, sizeof header);
   out += context.server;
   out += context.status;
+  out += context.command;
   out += message;
 }
 
@@ -51,10 +56,38 @@ LogLine unpack(std::string_view packed) {
   LogLine line;
   line.severity = header.severity;
   line.status_since = header.status_since;
-  line.server = packed.substr(0, header.server_size);
-  line.status = packed.substr(header.server_size, header.status_size);
-  line.message = packed.substr(std::size_t{header.server_size} + header.status_size);
+  const auto take = [&packed](std::size_t size) {
+    const std::string_view part = packed.substr(0, size);
+    packed.remove_prefix(part.size());
+    return part;
+  };
+  line.server = take(header.server_size);
+  line.status = take(header.status_size);
+  line.command = take(header.command_size);
+  line.message = packed;
   return line;
+}
+
+struct LogPlaces {
+  bool file = false;
+  bool standard_error = false;
+  bool journal = false;
+};
+
+LogPlaces places_of(LogTarget target) {
+  switch (target) {
+    case LogTarget::automatic:
+      return {.file = true, .journal = leads_to_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))};
+    case LogTarget::file:
+      return {.file = true};
+    case LogTarget::standard_error:
+      return {.standard_error = true};
+    case LogTarget::both:
+      return {.file = true, .standard_error = true};
+    case LogTarget::journal:
+      return {.journal = true};
+  }
+  return {.file = true};
 }
 
 std::string number_of_lines(std::uint64_t count) {
@@ -67,7 +100,7 @@ std::string number_of_lines(std::uint64_t count) {
 class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit Sink(const LogOptions& options)
-      : file_(options.path), target_(options.target), pid_(::getpid()), begun_(std::chrono::system_clock::now()) {}
+      : file_(options.path), places_(places_of(options.target)), pid_(::getpid()), begun_(std::chrono::system_clock::now()) {}
 
   // The pool joins this thread before it ends, so a plain pointer is safe; an owning one could make this thread
   // the last owner and join itself.
@@ -102,11 +135,15 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     std::error_code error = write_notes(line.time);
     if (!error) error = put_to_file(text_);
     if (error) lose(line.time, error);
-    if (target_ != LogTarget::file) net::write_all(STDERR_FILENO, text_);
+    put_elsewhere(text_, line);
   }
 
-  std::error_code put_to_file(std::string_view text) {
-    return target_ == LogTarget::standard_error ? std::error_code{} : file_.append(text);
+  std::error_code put_to_file(std::string_view text) { return places_.file ? file_.append(text) : std::error_code{}; }
+
+  // The journal waits for nobody and keeps its own account of what it had to drop.
+  void put_elsewhere(std::string_view text, const LogLine& line) const {
+    if (places_.standard_error) net::write_all(STDERR_FILENO, text);
+    if (places_.journal) send_to_journal(line);
   }
 
   // What happened to earlier lines is told right where they are missing.
@@ -131,9 +168,10 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 
   std::error_code write_note(WallTime now, std::string_view message) {
     std::string note;
-    append_log_line(note, {now, pid_, core::Severity::warning, "PARENT", "Writing the log", begun_, message});
+    const LogLine line{now, pid_, core::Severity::warning, "PARENT", "Writing the log", begun_, message};
+    append_log_line(note, line);
     const auto error = put_to_file(note);
-    if (!error && target_ != LogTarget::file) net::write_all(STDERR_FILENO, note);
+    if (!error) put_elsewhere(note, line);
     return error;
   }
 
@@ -147,7 +185,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   }
 
   net::LogFile file_;
-  const LogTarget target_;
+  const LogPlaces places_;
   const pid_t pid_;
   const WallTime begun_;
   spdlog::details::thread_pool* pool_ = nullptr;

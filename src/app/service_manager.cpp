@@ -4,7 +4,8 @@
 
 #include <systemd/sd-daemon.h>
 
-#include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <string>
 
 namespace lonc::app {
@@ -24,6 +25,13 @@ std::string status_field(std::string_view text) {
 
 }  // namespace
 
+bool ServiceManager::is_there() const { return std::getenv("NOTIFY_SOCKET") != nullptr; }
+
+std::chrono::microseconds ServiceManager::watchdog_limit() const {
+  std::uint64_t limit = 0;
+  return std::chrono::microseconds{::sd_watchdog_enabled(0, &limit) > 0 ? limit : 0};
+}
+
 std::error_code ServiceManager::ready(std::string_view status) { return notify("READY=1\n" + status_field(status)); }
 
 std::error_code ServiceManager::reloading() {
@@ -38,5 +46,7 @@ std::error_code ServiceManager::stopping(std::string_view status) {
 }
 
 std::error_code ServiceManager::status(std::string_view text) { return notify(status_field(text)); }
+
+std::error_code ServiceManager::alive() { return notify("WATCHDOG=1"); }
 
 }  // namespace lonc::app

@@ -226,10 +226,16 @@ void add_log(Builder& table) {
                               {"warning", Severity::warning},
                               {"critical", Severity::critical}}},
                             Reload::yes, "The least severity that is written, in rising order.");
-  table.choice<LogTarget, 3>(
-      {"log-target"}, &Settings::log_target,
-      {{{"file", LogTarget::file}, {"stderr", LogTarget::standard_error}, {"both", LogTarget::both}}}, Reload::no,
-      "Where the log is written: to logs/lonc.log in daemon-dir, to standard error, or to both.");
+  table.choice<LogTarget, 5>({"log-target"}, &Settings::log_target,
+                             {{{"auto", LogTarget::automatic},
+                               {"file", LogTarget::file},
+                               {"stderr", LogTarget::standard_error},
+                               {"both", LogTarget::both},
+                               {"journal", LogTarget::journal}}},
+                             Reload::no,
+                             "Where the log is written: to logs/lonc.log in daemon-dir, to standard error, to both, or "
+                             "to systemd's journal with fields of its own (PEER, COMMAND, STATE). auto: to the file, "
+                             "and where systemd has started lonc, to the journal as well.");
   table.count<unsigned>({"log-queue"}, &Settings::log_queue, 16, 1'000'000, Reload::no,
                         "How many log lines wait for a slow disk. More are dropped, counted and told.");
 }

@@ -228,7 +228,13 @@ std::vector<std::string> standard_perl_set_var_files() {
   return {"/etc/httpd/conf/access.conf", "/etc/httpd/conf/loncapa_apache.conf", "/etc/httpd/conf/loncapa.conf"};
 }
 
-std::string standard_config_file() { return LONC_SYSCONFDIR "/lonc/lonc.conf"; }
+// In the places of a distribution's package the FHS says where to look, however this was built.
+std::string standard_config_file() {
+  std::error_code error;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const bool is_packaged = folder == "/usr/sbin" || folder == "/usr/bin";
+  return std::string(is_packaged ? "/etc" : LONC_SYSCONFDIR) + "/lonc/lonc.conf";
+}
 
 std::string to_string(const Origin& origin) {
   switch (origin.source) {

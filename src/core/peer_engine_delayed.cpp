@@ -101,7 +101,8 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
   delayed.is_sent = false;
   const std::string& line = delayed.batch.front().line;
   const std::string first_word = command_word(reply.substr(0, reply.find(' ')));
-  effects_.log(Severity::notice, "Delayed " + command_word(line) + ": >" + first_word + "<");
+  const std::string command = command_word(line);
+  effects_.log_request(Severity::notice, command, "Delayed " + command + ": >" + first_word + "<");
   switch (judge_delayed_reply(reply)) {
     case DelayedVerdict::delivered: {
       ++counters_.delayed_delivered;
@@ -140,7 +141,8 @@ void PeerEngine::delayed_attempt_failed(TimePoint now, const std::string& why) {
     return set_aside_delayed("it failed " + std::to_string(delayed.attempts) + " times in a row, at last: " + why);
   delayed.not_before = now + delayed.pause.next();
   lower_deadline(delayed.not_before);
-  effects_.log(Severity::notice, "Delayed " + command_word(message.line) + " failed: " + why + "; it is sent again");
+  const std::string command = command_word(message.line);
+  effects_.log_request(Severity::notice, command, "Delayed " + command + " failed: " + why + "; it is sent again");
 }
 
 void PeerEngine::set_aside_delayed(const std::string& reason) {

@@ -77,7 +77,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
     delayed_.set_aside(std::string(reason), is_last);
   }
   void return_delayed(bool first_was_sent) override { delayed_.give_back(first_was_sent); }
-  void log(core::Severity severity, std::string_view message) override;
+  void log(core::Severity severity, std::string_view message) override { log_request(severity, {}, message); }
+  void log_request(core::Severity severity, std::string_view command, std::string_view message) override;
   void status_changed() override { is_status_old_ = true; }
   void drained() override;
 

@@ -7,20 +7,23 @@
 
 namespace lonc::net {
 
-void PeerSession::Impl::log(core::Severity severity, std::string_view message) {
+void PeerSession::Impl::log_request(core::Severity severity, std::string_view command, std::string_view message) {
   if (std::exchange(is_status_old_, false)) refresh_status();
   if (severity != core::Severity::debug) {
     last_log_ = message;
     last_log_severity_ = severity;
     last_log_at_ = std::chrono::system_clock::now();
   }
-  services_.log.write(severity, LogContext{peer_id_, text_, text_since_}, message);
+  services_.log.write(severity, LogContext{peer_id_, text_, text_since_, command}, message);
 }
 
 void PeerSession::Impl::refresh_status() {
   auto status = engine_.status();
   const auto now = std::chrono::system_clock::now();
-  if (std::exchange(state_, status.state) != status.state) state_since_ = now;
+  if (std::exchange(state_, status.state) != status.state) {
+    state_since_ = now;
+    if (services_.observer) services_.observer->state_changed();
+  }
   if (text_ == status.text) return;
   text_ = std::move(status.text);
   text_since_ = now;

@@ -231,6 +231,33 @@ TEST_CASE("the log goes to stderr where that is asked for") {
   CHECK(messages_of(read_file(dir / "lonc.log")) == (also_file ? Messages{"said"} : Messages{}));
 }
 
+TEST_CASE("of itself the log is the file, and not standard error") {
+  const TempDir dir;
+  ::unsetenv("JOURNAL_STREAM");
+  {
+    const StandardErrorTo redirected{dir / "stderr"};
+    LogOptions options;
+    options.path = dir / "lonc.log";
+    Log log{options};
+    log.write(Severity::notice, parent, "said");
+    REQUIRE(log.close(20s));
+  }
+  CHECK(read_file(dir / "stderr").empty());
+  CHECK(messages_of(read_file(dir / "lonc.log")) == Messages{"said"});
+}
+
+TEST_CASE("the command of a request is not part of a line") {
+  const TempDir dir;
+  {
+    Log log{{dir / "lonc.log", LogTarget::file, Severity::notice, 100}};
+    log.write(Severity::notice, {"msul3", "Connected", std::chrono::system_clock::now(), "put"}, "Delayed put: >ok<");
+    REQUIRE(log.close(20s));
+  }
+  const std::string text = read_file(dir / "lonc.log");
+  CHECK(text.find(" [msul3] [") != std::string::npos);
+  CHECK(text.find(": Connected]: Delayed put: >ok<\n") != std::string::npos);
+}
+
 TEST_CASE("the log is in the daemon's directory") {
   lonc::app::Settings settings;
   settings.daemon_dir = "/srv/perl";

@@ -1,51 +1,15 @@
 #include "support/catch.hpp"
-#include "support/temp_dir.hpp"
+#include "support/notify_socket.hpp"
 
 #include <lonc/app/service_manager.hpp>
-#include <lonc/net/unique_fd.hpp>
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
-#include <cstring>
 #include <regex>
 
 using lonc::app::ServiceManager;
-using lonc::net::UniqueFd;
-using lonc::test::TempDir;
-
-namespace {
-
-// What systemd listens on.
-class NotifySocket {
- public:
-  NotifySocket() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = dir_ / "notify";
-    std::memcpy(address.sun_path, path.data(), path.size());
-    REQUIRE(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
-  }
-  ~NotifySocket() { ::unsetenv("NOTIFY_SOCKET"); }
-
-  std::string next() const {
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, 10'000) != 1) return "nothing came";
-    std::array<char, 1024> buffer{};
-    const ssize_t size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    return {buffer.data(), static_cast<std::size_t>(size)};
-  }
-
- private:
-  TempDir dir_;
-  UniqueFd fd_;
-};
-
-}  // namespace
+using lonc::test::NotifySocket;
 
 TEST_CASE("systemd is told of start, reload and stop") {
   const NotifySocket systemd;
@@ -61,6 +25,21 @@ TEST_CASE("systemd is told of start, reload and stop") {
   CHECK(systemd.next() == "STOPPING=1\nSTATUS=Draining");
 }
 
+TEST_CASE("systemd says whether it watches this process, and hears that it lives") {
+  const NotifySocket systemd;
+  ServiceManager manager;
+  CHECK(manager.is_there());
+  CHECK(manager.watchdog_limit() == std::chrono::microseconds{0});
+  ::setenv("WATCHDOG_USEC", "3000000", 1);
+  CHECK(manager.watchdog_limit() == std::chrono::seconds{3});
+  ::setenv("WATCHDOG_PID", "1", 1);
+  CHECK(manager.watchdog_limit() == std::chrono::microseconds{0});
+  ::unsetenv("WATCHDOG_PID");
+  ::unsetenv("WATCHDOG_USEC");
+  CHECK_FALSE(manager.alive());
+  CHECK(systemd.next() == "WATCHDOG=1");
+}
+
 TEST_CASE("a status text can not add a field") {
   const NotifySocket systemd;
   CHECK_FALSE(ServiceManager{}.status("a\nMAINPID=1"));
@@ -70,6 +49,7 @@ TEST_CASE("a status text can not add a field") {
 TEST_CASE("without systemd nothing is sent and nothing fails") {
   ::unsetenv("NOTIFY_SOCKET");
   ServiceManager manager;
+  CHECK_FALSE(manager.is_there());
   CHECK_FALSE(manager.ready("x"));
   CHECK_FALSE(manager.reloading());
   CHECK_FALSE(manager.stopping("x"));

@@ -252,7 +252,7 @@ TEST_CASE("the range is told in words") {
   CHECK(find_setting("request-timeout")->accepts == "a duration from 100ms to 24h");
   CHECK(find_setting("keepalive-idle")->accepts == "a duration from 1s to 9h, in whole seconds");
   CHECK(find_setting("max-line-length")->accepts == "a number of bytes from 1k to 1024M");
-  CHECK(find_setting("log-target")->accepts == "one of file, stderr, both");
+  CHECK(find_setting("log-target")->accepts == "one of auto, file, stderr, both, journal");
 }
 
 TEST_CASE("the nearest name is found, if one is near") {

@@ -1,6 +1,5 @@
 #!/usr/bin/perl
-# Talks to lonc as lonnet.pm does: a new connection for each request, ten seconds to connect, one line each way, and
-# SIGUSR1 to the daemon when a peer is lost.
+# Talks to lonc as lonnet.pm does (Lonnet.pm), from the command line.
 #   lonnet_client.pl [--pid-file FILE] SOCKETDIR HOST CMD...        prints the answer to each command
 #   lonnet_client.pl --critical --perm-log FILE [--pid-file FILE] SOCKETDIR HOST CMD...
 #       prints what a critical command comes to: the answer, con_delayed or con_failed; with --workers N as many
@@ -9,9 +8,12 @@
 use strict;
 use warnings;
 
+use FindBin;
 use Getopt::Long;
-use IO::Socket::UNIX;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
+
+use lib $FindBin::Bin;
+use Lonnet;
 
 my %option = ('requests' => 100, 'pid-file' => '', 'perm-log' => '');
 GetOptions(\%option, qw(load critical encrypt workers=i requests=i pid-file=s perm-log=s))
@@ -19,81 +21,7 @@ GetOptions(\%option, qw(load critical encrypt workers=i requests=i pid-file=s pe
 my ($socket_dir, $first_host, @rest) = @ARGV;
 die "lonnet_client.pl: SOCKETDIR HOST ... expected\n" unless defined $first_host;
 
-# One request, one answer, no second try.
-sub subreply {
-    my ($command, $host) = @_;
-    my $client = IO::Socket::UNIX->new(Peer => "$socket_dir/$host", Type => SOCK_STREAM, Timeout => 10)
-        or return 'con_lost';
-    print {$client} "$command\n";
-    $client->flush;
-    my $answer = <$client>;
-    chomp $answer if defined $answer;
-    return defined $answer && length $answer ? $answer : 'con_lost';
-}
-
-# Asks lonc to try its peers again, and gives it a moment.
-sub reconlonc {
-    open(my $file, '<', $option{'pid-file'}) or return;
-    my $pid = <$file>;
-    chomp $pid;
-    return unless $pid =~ /^\d+$/ and kill 0, $pid;
-    kill 'USR1', $pid;
-    sleep 1;
-}
-
-sub reply {
-    my ($command, $host) = @_;
-    my $answer = subreply($command, $host);
-    return $answer if $answer ne 'con_lost' or !$option{'pid-file'};
-    reconlonc();
-    return subreply($command, $host);
-}
-
-# `epoch:KIND:HOST:COMMAND:localtime`, appended to the log that many programs share.
-sub log_permanently {
-    my ($message) = @_;
-    my $now = int time;
-    open(my $log, '>>', $option{'perm-log'}) or return;
-    print {$log} "$now:$message:" . localtime($now) . "\n";
-    close $log;
-}
-
-# The file of a command that is to be delivered later: written in place, and neither renamed nor synced.
-my $dump_count = 0;
-
-sub delay {
-    my ($command, $host) = @_;
-    $dump_count++;
-    my $word = substr $command, 0, 16;
-    $word =~ s/\W//g;
-    my $path = "$socket_dir/delayed/" . int(time) . ".$dump_count.$$.$word.$host";
-    if (open(my $file, '>', $path)) {
-        print {$file} "$command\n";
-        close $file;
-    }
-    return $path;
-}
-
-# A command that must arrive, now or later. What was delayed is believed only when it can be read back.
-sub critical {
-    my ($command, $host) = @_;
-    my $answer = reply($command, $host);
-    return $answer if $answer ne 'con_lost';
-    reconlonc();
-    $answer = reply($command, $host);
-    return $answer if $answer ne 'con_lost';
-
-    my $path = delay($command, $host);
-    sleep 2;
-    my $found = '';
-    if (open(my $file, '<', $path)) {
-        $found = <$file> // '';
-        chomp $found;
-    }
-    my $is_there = $found eq $command;
-    log_permanently(($is_there ? 'D' : 'F') . ":$host:$command");
-    return $is_there ? 'con_delayed' : 'con_failed';
-}
+my $lonnet = Lonnet->new(%option{'pid-file', 'perm-log'}, 'socket-dir' => $socket_dir);
 
 # Each worker asks all commands; their outcomes are printed as they come.
 sub criticals {
@@ -104,7 +32,7 @@ sub criticals {
         push @pids, $pid and next if $pid;
         for my $command (@commands) {
             my $own = $command =~ s/%/$worker/gr;
-            print critical($own, $host), "\n";
+            print $lonnet->critical($own, $host), "\n";
         }
         exit 0;
     }
@@ -119,7 +47,7 @@ sub work {
         my $token   = "$$-$worker-$_";
         my $command = ($option{'encrypt'} ? 'encrypt:' : '') . "echo:$token";
         my $start   = time;
-        my $answer  = subreply($command, $hosts[$_ % @hosts]);
+        my $answer  = $lonnet->subreply($command, $hosts[$_ % @hosts]);
         my $outcome = $answer eq $token ? 'ok' : $answer eq 'con_lost' ? 'lost' : 'wrong';
         [$outcome, time - $start];
     } 1 .. $option{'requests'};
@@ -156,4 +84,4 @@ sub load {
 $| = 1;
 exit load($first_host, @rest)      if $option{'load'};
 exit criticals($first_host, @rest) if $option{'critical'};
-print reply($_, $first_host), "\n" for @rest;
+print $lonnet->reply($_, $first_host), "\n" for @rest;

@@ -124,6 +124,10 @@ class EngineHarness : public Effects {
     static constexpr std::string_view words[] = {"debug: ", "", "INFO: ", "WARNING: ", "CRITICAL: "};
     logs.push_back(std::string(words[static_cast<std::size_t>(severity)]).append(message));
   }
+  void log_request(Severity severity, std::string_view command, std::string_view message) override {
+    logged_commands.emplace_back(command);
+    log(severity, message);
+  }
   void status_changed() override { ++status_changes; }
   void drained() override { actions.push_back("drained"); }
 
@@ -131,6 +135,7 @@ class EngineHarness : public Effects {
   TimePoint armed = never;
   std::vector<std::string> actions;
   std::vector<std::string> logs;
+  std::vector<std::string> logged_commands;  // of the log lines about a request
   std::set<std::uint64_t> noisy;  // connections with an end of file that was not read yet
   unsigned status_changes = 0;
   bool has_spool = false;  // the test answers for the spool; otherwise nothing is on the disk

@@ -44,6 +44,7 @@ TEST_CASE("delayed: what is on the disk is fetched, sent one by one, logged and 
   peer.hand_out({}, 0);
   CHECK(peer.take().empty());
   CHECK(peer.count_logs("Delayed put: >ok<") == 2);
+  CHECK(peer.logged_commands == std::vector<std::string>{"put", "put"});
   CHECK(peer.engine.status().counters.delayed_delivered == 2);
 }
 

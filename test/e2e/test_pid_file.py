@@ -3,9 +3,11 @@ import os
 import pathlib
 import pwd
 import signal
+import socket
+import subprocess
 import time
 
-from e2e.harness import E2eTest, wait_for
+from e2e.harness import SLOWNESS, E2eTest, wait_for
 
 OTHER_USER = next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid != os.getuid())
 
@@ -57,6 +59,71 @@ class PidFileTest(E2eTest):
         node.process.terminate()
         self.assertEqual(node.process.wait(10), 0)
         self.assertEqual(path.read_text(), "not ours")
+
+
+class ServiceTest(E2eTest):
+    """What systemd has started replaces what loncron has; a second service waits and goes."""
+
+    def service(self, node):
+        """lonc as the main process of a unit, as far as lonc can see."""
+        path = node.directory / "notify"
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(notify.close)
+        path.unlink(missing_ok=True)
+        notify.bind(str(path))
+        notify.settimeout(30 * SLOWNESS)
+        process = subprocess.Popen(
+            ["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$0" "$@"', *node.command()], text=True, stderr=subprocess.PIPE,
+            env=os.environ | {"NOTIFY_SOCKET": str(path)})
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+        self.addCleanup(end)
+        return process, notify
+
+    def wait_said(self, notify, word):
+        while word not in (message := notify.recv(4096).decode()):
+            pass
+        return message
+
+    def test_replaces_one_of_loncron(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], start=False)
+        self.assertEqual(node.run("--daemonize").returncode, 0)
+        old = node.pid()
+        process, notify = self.service(node)
+        self.assertIn(f"process {old}", self.wait_said(notify, "told to end"))
+        self.assertRegex(self.wait_said(notify, "READY=1"), "serving 1 peer: ")
+        self.assertEqual(node.pid(), process.pid)
+        wait_for(lambda: not os.path.exists(f"/proc/{old}"), "the old one has ended")
+        node.wait_up("msul1")
+
+        # loncron, which knows nothing of this, can not do the same.
+        done = node.run("--daemonize")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"process {process.pid}", done.stderr)
+        self.assertEqual(node.pid(), process.pid)
+        process.terminate()
+        self.assertEqual(process.wait(20), 0)
+
+    def test_leaves_another_service_alone(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], start=False)
+        first, notify = self.service(node)
+        self.wait_said(notify, "READY=1")
+        second, notify = self.service(node)
+        self.assertIn(f"process {first.pid}", self.wait_said(notify, "waiting for its end"))
+        self.assertEqual(node.pid(), first.pid)
+        self.assertIsNone(second.poll())
+        first.terminate()
+        self.assertEqual(first.wait(20), 0)
+        self.wait_said(notify, "READY=1")
+        self.assertEqual(node.pid(), second.pid)
+        second.terminate()
+        self.assertEqual(second.wait(20), 0)
 
 
 class DaemonizeTest(E2eTest):

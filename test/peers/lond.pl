@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # A second stand-in for lond, for its independence and not for its speed: the key comes from Perl's own pack, the
-# cipher from CryptX, and each connection has a child that reads line by line, as lond did in 2002.
+# cipher from CryptX, and each connection has a child that reads line by line, as lond did in 2002. With --journal FILE
+# every request gets a line there, before it is answered: `ID plain|encrypted REQUEST`.
 use strict;
 use warnings;
 
@@ -10,8 +11,8 @@ use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
 
-my %option = ('id' => 'msul3', 'client-id' => 'data1', 'listen' => '127.0.0.1:0');
-GetOptions(\%option, 'id=s', 'client-id=s', 'listen=s') or die "lond.pl: bad arguments\n";
+my %option = ('id' => 'msul3', 'client-id' => 'data1', 'listen' => '127.0.0.1:0', 'journal' => '');
+GetOptions(\%option, 'id=s', 'client-id=s', 'listen=s', 'journal=s') or die "lond.pl: bad arguments\n";
 
 my %children;
 my $requests = 0;
@@ -51,10 +52,20 @@ sub decrypted_text {
     return substr($text, 0, $length);
 }
 
-# The answer to a command that is neither pong nor ekey; nothing for one that is not known.
+# In one write, so that the lines of several connections do not mix.
+sub note {
+    my ($how, $command) = @_;
+    return unless $option{'journal'};
+    open(my $journal, '>>', $option{'journal'}) or die "lond.pl: $option{'journal'}: $!\n";
+    syswrite($journal, "$option{'id'} $how $command\n");
+    close $journal;
+}
+
+# The answer to a command that is neither pong nor ekey.
 sub answer_to {
-    my ($command) = @_;
+    my ($how, $command) = @_;
     $requests++;
+    note($how, $command);
     return $option{'id'}     if $command eq 'ping' or $command eq 'whoami';
     return $1                if $command =~ /^echo:(.*)$/s;
     return $requests - 1     if $command eq 'count';
@@ -87,10 +98,10 @@ sub converse {
             $say->($build_key);
         } elsif ($request =~ /^enc:/) {
             my $command = $cipher && decrypted_text($cipher, $request);
-            $say->($cipher ? encrypted_line($cipher, answer_to($command)) : 'error:no_key');
+            $say->($cipher ? encrypted_line($cipher, answer_to('encrypted', $command)) : 'error:no_key');
             return if $cipher and $command eq 'exit';
         } else {
-            $say->(answer_to($request));
+            $say->(answer_to('plain', $request));
             return if $request eq 'exit';
         }
     }

@@ -12,8 +12,10 @@
 #include <lonc/app/service_manager.hpp>
 #include <lonc/app/settings_loader.hpp>
 #include <lonc/app/status_board.hpp>
+#include <lonc/app/status_line.hpp>
 #include <lonc/app/status_files.hpp>
 #include <lonc/app/status_writer.hpp>
+#include <lonc/app/watchdog.hpp>
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/executor.hpp>
@@ -57,6 +59,7 @@ class Daemon {
   int run();
 
  private:
+  std::optional<PidFileError> acquire_pid_file();
   void wait_for_signal();
   bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
@@ -96,11 +99,13 @@ class Daemon {
   net::ConnectGate gate_;
   net::ClientLimit client_limit_;
   net::Spooler spooler_;
+  StatusLine status_line_;
   PeerFleet fleet_;
   ProcessMetrics process_metrics_;
   StatusBoard board_;
   StatusWriter status_writer_;
   Administration administration_;
+  Watchdog watchdog_;
 
   std::optional<core::TimePoint> swept_at_;
   bool is_refresh_due_ = false;

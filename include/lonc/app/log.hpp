@@ -17,7 +17,7 @@ namespace lonc::app {
 
 struct LogOptions {
   std::string path;
-  LogTarget target = LogTarget::file;
+  LogTarget target = LogTarget::automatic;
   core::Severity level = core::Severity::notice;
   std::size_t queue = 8192;  // lines; when it is full the oldest line goes
 };

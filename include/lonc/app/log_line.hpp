@@ -19,6 +19,7 @@ struct LogLine {
   std::string_view status;
   std::chrono::system_clock::time_point status_since{};
   std::string_view message;
+  std::string_view command = {};  // not part of the text
 };
 
 // Appends the line with its '\n'. Outside text has been escaped by who wrote it; a control byte that is still

@@ -1,6 +1,7 @@
 // Tells systemd how the daemon does, if systemd started it (NOTIFY_SOCKET); otherwise does nothing.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 #include <system_error>
 
@@ -8,6 +9,10 @@ namespace lonc::app {
 
 class ServiceManager {
  public:
+  bool is_there() const;
+  // After so long without alive() it takes the daemon for stuck and kills it. Zero: it does not watch this process.
+  std::chrono::microseconds watchdog_limit() const;
+
   // Each answers with the error of a message that could not be sent; without a service manager there is none.
   std::error_code ready(std::string_view status);
   // `ready` follows when the reload is done.
@@ -15,6 +20,7 @@ class ServiceManager {
   std::error_code stopping(std::string_view status);
   // The line that `systemctl status` shows.
   std::error_code status(std::string_view text);
+  std::error_code alive();
 };
 
 }  // namespace lonc::app

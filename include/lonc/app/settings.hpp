@@ -11,7 +11,8 @@
 namespace lonc::app {
 
 enum class HostsWithoutIp { skip, resolve };
-enum class LogTarget { file, standard_error, both };
+// `automatic`: the file, and systemd's journal where that is what standard error leads to.
+enum class LogTarget { automatic, file, standard_error, both, journal };
 
 struct Settings {
   // The node. PerlSetVar names in setting_table.cpp.
@@ -77,7 +78,7 @@ struct Settings {
 
   // Log.
   core::Severity log_level = core::Severity::notice;
-  LogTarget log_target = LogTarget::file;
+  LogTarget log_target = LogTarget::automatic;
   unsigned log_queue = 8192;  // lines that wait for the disk
 
   bool operator==(const Settings&) const = default;

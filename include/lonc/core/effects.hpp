@@ -46,6 +46,8 @@ class Effects {
   virtual void return_delayed(bool first_was_sent) = 0;
 
   virtual void log(Severity severity, std::string_view message) = 0;
+  // The same, about one request; `command` is its command_word().
+  virtual void log_request(Severity severity, std::string_view command, std::string_view message) = 0;
   // The state or the text of status() is another than before.
   virtual void status_changed() = 0;
   // The answer to drain(): nothing is in flight and nothing is open.

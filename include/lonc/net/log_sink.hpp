@@ -14,6 +14,7 @@ struct LogContext {
   std::string_view server;  // `PARENT` or the peer's id
   std::string_view status;  // one line, such as `Connected`
   std::chrono::system_clock::time_point status_since;
+  std::string_view command = {};  // of the request that the line is about, if it is about one
 };
 
 class LogSink {

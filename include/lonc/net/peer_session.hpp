@@ -36,6 +36,13 @@ struct PeerConfig {
   bool operator==(const PeerConfig&) const = default;
 };
 
+// Told on the strand of a session that its peer is in another state.
+class StateObserver {
+ public:
+  virtual ~StateObserver() = default;
+  virtual void state_changed() = 0;
+};
+
 // What all sessions share. All outlive the sessions and may be used from any thread.
 struct PeerServices {
   LogSink& log;
@@ -43,6 +50,7 @@ struct PeerServices {
   ConnectGate& gate;
   ClientLimit& client_limit;
   Spooler& spooler;
+  StateObserver* observer = nullptr;  // may be null
 };
 
 // Every call may be made from any thread; it takes effect on the session's strand, and so do the callbacks, of which
