@@ -28,7 +28,10 @@ std::string not_yours(const Node& node) {
   struct stat info{};
   std::string text = "the admin socket " + node.admin_socket + " is not yours";
   if (::stat(node.admin_socket.c_str(), &info) == 0) text += ": it belongs to " + app::user_name(info.st_uid);
-  return text + ", and you are " + app::user_name(::geteuid()) + "; call loncctl as " + node.settings.user + " or root";
+  text += ", and you are " + app::user_name(::geteuid()) + "; call loncctl as " + node.settings.user + " or root";
+  if (!node.settings.admin_group.empty())
+    text += ", or, to look only, as a member of the group " + node.settings.admin_group;
+  return text;
 }
 
 std::string is_down(const Node& node) {

@@ -112,7 +112,7 @@ std::vector<const PeerState*> worst_first(const std::vector<PeerState>& peers) {
   std::vector<const PeerState*> sorted;
   sorted.reserve(peers.size());
   for (const PeerState& peer : peers) sorted.push_back(&peer);
-  std::ranges::stable_sort(sorted, [](const PeerState* left, const PeerState* right) {
+  std::ranges::sort(sorted, [](const PeerState* left, const PeerState* right) {
     const std::size_t left_rank = rank(left->state);
     const std::size_t right_rank = rank(right->state);
     if (left_rank != right_rank) return left_rank < right_rank;

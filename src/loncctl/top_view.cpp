@@ -66,8 +66,10 @@ std::vector<Line> lines_of(const StatusDocument& before, const StatusDocument& a
   }
   // Those in trouble stay on top; of the others the busiest are looked at.
   const auto first_up = std::ranges::find_if(lines, [](const Line& line) { return line.peer->state == "up"; });
-  std::stable_sort(first_up, lines.end(),
-                   [](const Line& left, const Line& right) { return left.rates.requests > right.rates.requests; });
+  std::ranges::sort(first_up, lines.end(), [](const Line& left, const Line& right) {
+    if (left.rates.requests != right.rates.requests) return left.rates.requests > right.rates.requests;
+    return left.peer->id < right.peer->id;
+  });
   return lines;
 }
 

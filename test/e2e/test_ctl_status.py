@@ -76,6 +76,19 @@ class StatusTest(CtlTest):
         self.assertRegex(done.stderr, r"lonc\.admin is not yours: it belongs to `root` \(uid 0\), and you are `nobody`")
         self.assertIn("or root", done.stderr)
 
+    @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
+    def test_member_of_the_group(self):
+        """May look, and is told so where more is asked for."""
+        self.lonc.stop()
+        os.chmod(self.directory, 0o711)
+        self.lonc.settings["admin-group"] = "nogroup"
+        self.lonc.start()
+        somebody = {"user": "nobody", "group": "nogroup"}
+        self.assertIn("5 peers", self.out(self.lonc, "status", **somebody))
+        self.assertEqual(self.out(self.lonc, "log-level", **somebody), "info\n")
+        for words in (("reload",), ("reconnect", "--all"), ("log-level", "debug")):
+            self.assertIn("lonc says: ", self.run_ctl(self.lonc, *words, code=UNREACHABLE, **somebody).stderr)
+
     def test_usage(self):
         for words in (("status", "a", "b"), ("status", "--all"), ("top", "msul1"), ("top", "--count", "0"),
                       ("top", "--interval", "0"), ("top", "--interval", "x"), ("status", "--count", "3"), ("statsu",)):
