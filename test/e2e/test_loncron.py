@@ -1,4 +1,4 @@
-"""The classic side: an unmodified loncron finds, counts, signals, rotates and starts this lonc as it did the old one."""
+"""The classic side: an unmodified loncron finds, counts, signals, rotates and starts this lonc as the old one."""
 import os
 import signal
 

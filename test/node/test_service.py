@@ -6,7 +6,8 @@ import time
 from e2e.harness import wait_for
 from node.booted_node import HOSTS, VARIABLES, NodeTest
 
-DIED = (r"^systemd: lonc\.service: Main process exited, code=(killed|dumped)", r"^systemd: lonc\.service: Failed with result")
+DIED = (r"^systemd: lonc\.service: Main process exited, code=(killed|dumped)",
+        r"^systemd: lonc\.service: Failed with result")
 DROP_IN = "/run/systemd/system/lonc.service.d/test.conf"
 
 
@@ -71,7 +72,8 @@ class StartTest(ServiceTest):
         for name in ("/home/httpd/private", "/home/korte/private", "/root/private"):
             self.container.write(name, "x")
             self.addCleanup(self.container.run, "rm", "-rf", name)
-        seen = self.container.run("nsenter", "--target", self.node.main_pid(), "--mount", "find", "/home", "/root").stdout
+        seen = self.container.run("nsenter", "--target", self.node.main_pid(), "--mount",
+                                  "find", "/home", "/root").stdout
         self.assertIn("/home/httpd/sockets/msul1", seen)
         self.assertNotIn("private", seen)
 
@@ -102,7 +104,7 @@ class ReloadTest(ServiceTest):
         self.addCleanup(conf.write_text, old)
         before = self.node.main_pid()
         conf.write_text(old + "no-such-setting = 1\n")
-        self.expect_warning(r"^lonc: .*HUP: .*(lonc\.conf|no-such-setting|nothing was changed)", r"^lonc: .*no-such-setting")
+        self.expect_warning(r"^lonc: .*(lonc\.conf|no-such-setting|nothing was changed)")
         self.container.systemctl("reload", "lonc", check=False)
         wait_for(lambda: "no-such-setting" in self.node.log_file.read_text(), "the log names the setting")
         self.assertEqual(self.node.main_pid(), before)
@@ -141,7 +143,7 @@ class DeathTest(ServiceTest):
         self.container.systemctl("restart", "lonc")
         self.node.wait_serving()
         before = self.node.main_pid()
-        self.assert_stays(5, lambda: self.node.main_pid() == before, "the loop tells that it turns, period after period")
+        self.assert_stays(5, lambda: self.node.main_pid() == before, "the loop gives signs of life, again and again")
 
         self.expect_warning(*DIED, r"^systemd: lonc\.service: Watchdog timeout")
         start = time.monotonic()
@@ -166,7 +168,7 @@ class OneLoncTest(ServiceTest):
 
     def setUp(self):
         super().setUp()
-        self.expect_warning(*DIED, r"^systemd: lonc\.service: Failed with result", r"^lonc: .*another lonc is running")
+        self.expect_warning(*DIED, r"^lonc: .*another lonc is running")
         self.addCleanup(self.back_to_systemd)
 
     def back_to_systemd(self):

@@ -7,8 +7,8 @@ from node.booted_node import DEB, NodeTest
 from node.web import Crowd
 
 # What changes with any package, and what is meant to stay: /home/httpd belongs to LON-CAPA.
-NOT_OURS = ("/home/httpd", "/var/lib/dpkg", "/var/cache", "/var/log", "/var/tmp", "/run", "/tmp", "/proc", "/sys", "/dev",
-            "/srv", "/var/lib/systemd/deb-systemd-helper-enabled", "/var/lib/systemd/deb-systemd-helper-masked",
+NOT_OURS = ("/home/httpd", "/var/lib/dpkg", "/var/cache", "/var/log", "/var/tmp", "/run", "/tmp", "/proc", "/sys",
+            "/dev", "/srv", "/var/lib/systemd/deb-systemd-helper-enabled", "/var/lib/systemd/deb-systemd-helper-masked",
             "/var/lib/apt", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-")
 
 
