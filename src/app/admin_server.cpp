@@ -38,7 +38,7 @@ void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, s
 class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
  public:
   Impl(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
-      : options_(std::move(options)),
+      : options_(options),
         log_(log),
         handler_(std::move(handler)),
         strand_(boost::asio::make_strand(io)),
@@ -154,7 +154,7 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
-    : impl_(std::make_shared<Impl>(io, std::move(options), log, std::move(handler))) {}
+    : impl_(std::make_shared<Impl>(io, options, log, std::move(handler))) {}
 
 AdminServer::~AdminServer() = default;
 
