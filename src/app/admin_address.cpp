@@ -30,7 +30,7 @@ std::optional<HostAndPort> split(std::string_view text) {
 
 std::optional<boost::asio::ip::address> loopback_address(const std::string& host, bool is_v6) {
   boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
+  auto address = boost::asio::ip::make_address(host, error);
   if (error || !address.is_loopback() || address.is_v6() != is_v6) return std::nullopt;
   return address;
 }

@@ -8,7 +8,7 @@ void AdminApi::add(const std::string& method, const std::string& target, Route r
   routes_[target][method] = std::move(route);
 }
 
-void AdminApi::handle(AdminRequest request, Done done) const {
+void AdminApi::handle(const AdminRequest& request, Done done) const {
   const auto target = routes_.find(request.target.substr(0, request.target.find('?')));
   if (target == routes_.end()) return done(admin_error(404, "there is nothing of this name"));
   const auto& methods = target->second;

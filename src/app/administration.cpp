@@ -23,6 +23,7 @@ namespace lonc::app {
 namespace {
 
 constexpr std::size_t most_names_told = 10;
+constexpr std::size_t short_body = 4 * 1024;
 constexpr std::size_t most_reading_connections = 16;
 constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
 
@@ -43,18 +44,31 @@ std::string listed(const std::vector<std::string>& names) {
 
 Administration::Administration(Needs needs)
     : needs_(std::move(needs)),
-      status_(needs_.strand, needs_.board, render_,
+      status_(needs_.strand, needs_.board, pool_,
               [](const Snapshot& now) { return render_status_json(now.parent, now.peers, now.at); }),
-      metrics_(needs_.strand, needs_.board, render_,
+      metrics_(needs_.strand, needs_.board, pool_,
                [this](const Snapshot& now) { return render_metrics(needs_.registry, now); }),
-      server_(needs_.io, {}, needs_.log, [this](auto request, auto done) { api_.handle(request, done); }),
+      server_(needs_.io, {}, needs_.log,
+              [this](auto request, auto done) { handle(std::move(request), std::move(done)); }),
       reading_server_(needs_.io,
                       {.most_connections = most_reading_connections,
                        .most_readers = most_reading_connections,
                        .body_limit = longest_reading_body},
-                      needs_.log, [this](auto request, auto done) { api_.handle(request, done); }) {
+                      needs_.log, [this](auto request, auto done) { handle(std::move(request), std::move(done)); }) {
   add_routes();
-  boost::asio::post(render_, be_modest);
+  boost::asio::post(pool_, be_modest);
+}
+
+// To read a long body takes long.
+void Administration::handle(AdminRequest request, AdminApi::Done done) {
+  if (request.body.size() <= short_body) return api_.handle(request, std::move(done));
+  boost::asio::post(pool_, [this, request = std::move(request), done = std::move(done)] {
+    try {
+      api_.handle(request, done);
+    } catch (const std::exception& error) {
+      done(admin_error(500, std::string("internal error: ") + error.what()));
+    }
+  });
 }
 
 void Administration::add_routes() {
@@ -69,14 +83,15 @@ void Administration::add_routes() {
                              boost::asio::post(needs_.strand, [this, use = std::move(use)] { use(why_not_ready()); });
                            }});
   add_action_routes(
-      api_, {.reconnect = on_strand(&Administration::reconnect),
-             .drain = on_strand(&Administration::drain),
-             .reload = [this](auto done) { boost::asio::post(needs_.strand, [this, done] { needs_.reload(done); }); },
-             .log_level = [this] { return needs_.log.level(); },
-             .set_log_level =
-                 [this](core::Severity level) {
-                   boost::asio::post(needs_.strand, [this, level] { set_log_level(level); });
-                 }});
+      api_,
+      {.reconnect = on_strand(&Administration::reconnect),
+       .drain = on_strand(&Administration::drain),
+       .reload = [this](const auto& done) { boost::asio::post(needs_.strand, [this, done] { needs_.reload(done); }); },
+       .log_level = [this] { return needs_.log.level(); },
+       .set_log_level =
+           [this](core::Severity level) {
+             boost::asio::post(needs_.strand, [this, level] { set_log_level(level); });
+           }});
 }
 
 std::function<void(PeerChoice, std::function<void(PeersDone)>)> Administration::on_strand(

@@ -18,7 +18,7 @@ class AdminApi {
   void add(const std::string& method, const std::string& target, Route route);
 
   // The query of the target is passed over.
-  void handle(AdminRequest request, Done done) const;
+  void handle(const AdminRequest& request, Done done) const;
 
  private:
   std::map<std::string, std::map<std::string, Route>, std::less<>> routes_;  // by target, then method

@@ -54,6 +54,7 @@ class Administration {
   std::string why_not_ready() const;
 
  private:
+  void handle(AdminRequest request, AdminApi::Done done);
   void add_routes();
   std::unique_ptr<AdminDoor> open_socket();
   void open_address();
@@ -66,8 +67,8 @@ class Administration {
   const Needs needs_;
   SharedText status_;
   SharedText metrics_;
-  boost::asio::thread_pool render_{1};  // makes these two, so that the loop need not; it ends before they do
   AdminApi api_;
+  boost::asio::thread_pool pool_{1};  // for what is long, so that the loop need not; it ends before these
   AdminServer server_;
   AdminServer reading_server_;  // over TCP
 };

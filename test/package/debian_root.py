@@ -1,0 +1,109 @@
+"""A Debian root without a running systemd, in namespaces of its own, for installing the package."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from e2e.harness import SLOWNESS, wait_for
+
+DEB = pathlib.Path(os.environ["LONC_DEB"])
+TAR = pathlib.Path(os.environ.get("LONC_NODE_ROOT", "no root"))
+
+
+def reason_to_skip():
+    if os.geteuid() != 0:
+        return "only root may enter another root"
+    if not TAR.exists():
+        return f"there is no {TAR}"
+    return None
+
+
+class DebianRoot:
+    """What runs in it ends with close()."""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lonc-root-", dir=TAR.parent))
+        self.keeper = None
+        try:
+            subprocess.run(["tar", "-C", self.directory, "-xf", TAR], check=True)
+            self.keeper = subprocess.Popen(
+                ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
+                 f"--mount-proc={self.directory}/proc", "chroot", self.directory,
+                 "/bin/sh", "-c", "echo up; exec sleep infinity"], stdout=subprocess.PIPE, text=True)
+            if self.keeper.stdout.readline() != "up\n":
+                raise AssertionError("the root can not be entered")
+            self.first = self._child_of(self.keeper.pid)
+            # dpkg wants a few devices.
+            self.run("sh", "-c", "test -c /dev/null || mknod -m 666 /dev/null c 1 3")
+            shutil.copy(DEB, self.directory / "srv/lonc.deb")
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _child_of(pid):
+        return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    def close(self):
+        if self.keeper:
+            self.keeper.kill()
+            self.keeper.wait()
+            self.keeper.stdout.close()
+        shutil.rmtree(self.directory)
+
+    def path(self, name):
+        return self.directory / str(name).lstrip("/")
+
+    def run(self, *words, user=None, check=True, seconds=120):
+        if user:
+            words = ("runuser", "-u", user, "--", *words)
+        done = subprocess.run(
+            ["nsenter", f"--target={self.first}", "--mount", "--pid", "--net", "--root", "--wd=/", "env", "-i",
+             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", *map(str, words)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds * SLOWNESS, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def write(self, name, text, mode=0o644):
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def install(self, deb="/srv/lonc.deb"):
+        return self.run("dpkg", "--install", deb)
+
+    def newer_package(self):
+        """The same package under a higher version."""
+        self.run("sh", "-ec", """
+            rm -rf /srv/newer && mkdir /srv/newer && dpkg-deb --raw-extract /srv/lonc.deb /srv/newer
+            sed -i 's/^Version: .*/&+test1/' /srv/newer/DEBIAN/control
+            dpkg-deb --root-owner-group --build /srv/newer /srv/newer.deb""")
+        return "/srv/newer.deb"
+
+    def pids(self):
+        return [int(pid) for pid in self.run("pgrep", "-x", "lonc", check=False).stdout.split()]
+
+    def make_node(self):
+        """LON-CAPA's tree, user and configuration, with a lonc of its own."""
+        self.run("useradd", "--system", "--user-group", "--home-dir", "/home/httpd", "--shell", "/bin/sh", "www")
+        for name in ("sockets/delayed", "perl/logs", "lonTabs", "html/lon-status"):
+            self.path(f"/home/httpd/{name}").mkdir(parents=True)
+        self.write("/home/httpd/lonTabs/hosts.tab", "data1:msu:library:data1.example.org:127.0.0.1\n")
+        self.write("/home/httpd/perl/lonc", "#!/usr/bin/perl\n# the original\n", 0o755)
+        self.write("/etc/httpd/conf/loncapa.conf", "PerlSetVar lonHostID data1\n")
+        self.run("chown", "-R", "www:www", "/home/httpd")
+
+
+@unittest.skipIf(reason_to_skip(), reason_to_skip())
+class RootTest(unittest.TestCase):
+    def setUp(self):
+        self.root = DebianRoot()
+        self.addCleanup(self.root.close)
+
+    def wait_ended(self):
+        wait_for(lambda: not self.root.pids(), "no lonc runs", 20)
