@@ -262,7 +262,7 @@ class JournalTest(ServiceTest):
         self.assertIn("msul3", entry["MESSAGE"])
         self.assertNotIn("[msul3]", entry["MESSAGE"], "the journal has time, process and peer of its own")
 
-        self.node.spool.message("msul3", "echo:s3cret")
+        self.node.spool.message("msul3", "echo:ok s3cret")
         self.node.start_lond("msul3")
         entry, *more = wait_for(lambda: self.lonc_entries(PEER="msul3", COMMAND="echo"), "the command word", 20)
         self.assertEqual(more, [])
