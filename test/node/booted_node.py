@@ -242,9 +242,9 @@ class NodeTest(unittest.TestCase):
         self.assertEqual(unexpected, [], "these should not be in the journal")
         self.assertFalse([line for _, line in entries if SECRET in line], "a secret is in the journal")
 
-    def lonc_entries(self, *matches):
+    def lonc_entries(self, **fields):
         """What lonc itself has put in the journal during this test."""
-        return self.container.journal("SYSLOG_IDENTIFIER=lonc", "_COMM=lonc", *matches, after=self.cursor)
+        return self.container.journal(self.cursor, SYSLOG_IDENTIFIER="lonc", _COMM="lonc", **fields)
 
     # --- time
 

@@ -154,13 +154,16 @@ class Container:
         out = self.run("journalctl", "--quiet", "--lines=0", "--show-cursor").stdout
         return out.split("-- cursor: ")[1].strip()
 
-    def journal(self, *matches, after=None):
-        """Its entries, each a dict of fields, those after a cursor or all."""
+    def journal(self, after=None, **fields):
+        """Its entries, each a dict of fields, after a cursor or from the beginning; of those only the ones with `fields`.
+
+        They are chosen here: journalctl, asked for both, passes over the first one that it should show.
+        """
         self.run("journalctl", "--sync")
         since = [f"--after-cursor={after}"] if after else []
-        out = self.run("journalctl", "--quiet", "--output=json", "--all", *since, *matches).stdout
-        return [json.loads(line) for line in out.splitlines()]
+        out = self.run("journalctl", "--quiet", "--output=json", "--all", *since).stdout
+        entries = [json.loads(line) for line in out.splitlines()]
+        return [entry for entry in entries if all(entry.get(name) == value for name, value in fields.items())]
 
-    def journal_text(self, *matches, after=None):
-        since = [f"--after-cursor={after}"] if after else []
-        return self.run("journalctl", "--quiet", "--no-pager", "--output=short-precise", *since, *matches).stdout
+    def journal_text(self):
+        return self.run("journalctl", "--quiet", "--no-pager", "--output=short-precise").stdout

@@ -151,7 +151,7 @@ class DeathTest(ServiceTest):
         self.wait_new_process(before, 30)
         self.assert_less_time(time.monotonic() - start, 15)
         self.node.wait_serving()
-        messages = [entry["MESSAGE"] for entry in self.container.journal("UNIT=lonc.service", after=self.cursor)]
+        messages = [entry["MESSAGE"] for entry in self.container.journal(self.cursor, UNIT="lonc.service")]
         self.assertTrue(any("Watchdog timeout" in message for message in messages), messages)
 
     def forget_drop_in(self):
@@ -244,21 +244,27 @@ class OneLoncTest(ServiceTest):
 
 
 class JournalTest(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        # One that has not warned yet: it does so once an hour for each peer.
+        self.container.systemctl("restart", "lonc")
+        self.node.wait_serving()
+
     def test_fields(self):
         """What happens to a peer can be asked for by its id, and what was done by its command."""
         self.expect_warning(r"^lonc msul3: ")
         self.node.stop_lond("msul3")
         self.node.wait_lost("msul3")
-        entries = wait_for(lambda: self.lonc_entries("PEER=msul3", "PRIORITY=4"), "the warning is in the journal")
+        entries = wait_for(lambda: self.lonc_entries(PEER="msul3", PRIORITY="4"), "the warning is in the journal")
         self.assertEqual(len(entries), 1, entries)
         entry = entries[0]
         self.assertEqual((entry["SYSLOG_IDENTIFIER"], entry["_SYSTEMD_UNIT"]), ("lonc", "lonc.service"))
         self.assertIn("msul3", entry["MESSAGE"])
         self.assertNotIn("[msul3]", entry["MESSAGE"], "the journal has time, process and peer of its own")
 
-        self.node.spool.message("msul3", "echo:s3cret")
+        self.node.spool.message("msul3", "echo:ok s3cret")
         self.node.start_lond("msul3")
-        entry, *more = wait_for(lambda: self.lonc_entries("PEER=msul3", "COMMAND=echo"), "the command word", 20)
+        entry, *more = wait_for(lambda: self.lonc_entries(PEER="msul3", COMMAND="echo"), "the command word", 20)
         self.assertEqual(more, [])
         self.assertIn("Delayed", entry["MESSAGE"])
 
@@ -267,7 +273,7 @@ class JournalTest(ServiceTest):
         self.expect_warning(r"^lonc msul3: ")
         self.node.stop_lond("msul3")
         self.node.wait_lost("msul3")
-        entry = wait_for(lambda: self.lonc_entries("PEER=msul3", "PRIORITY=4"), "the warning is in the journal")[0]
+        entry = wait_for(lambda: self.lonc_entries(PEER="msul3", PRIORITY="4"), "the warning is in the journal")[0]
         wait_for(lambda: entry["MESSAGE"] in self.node.log_file.read_text(), "the warning is in the file")
 
 
