@@ -100,7 +100,10 @@ std::string number_of_lines(std::uint64_t count) {
 class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit Sink(const LogOptions& options)
-      : file_(options.path), places_(places_of(options.target)), pid_(::getpid()), begun_(std::chrono::system_clock::now()) {}
+      : file_(options.path),
+        places_(places_of(options.target)),
+        pid_(::getpid()),
+        begun_(std::chrono::system_clock::now()) {}
 
   // The pool joins this thread before it ends, so a plain pointer is safe; an owning one could make this thread
   // the last owner and join itself.

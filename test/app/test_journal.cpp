@@ -43,9 +43,11 @@ TEST_CASE("each severity has a priority, and a line end begins no second field")
   LogLine line;
   line.server = "a";
   line.message = "x\nPEER=b";
-  const auto [severity, priority] =
-      GENERATE(table<Severity, std::string>({{Severity::debug, "7"}, {Severity::notice, "6"}, {Severity::info, "5"},
-                                             {Severity::warning, "4"}, {Severity::critical, "2"}}));
+  const auto [severity, priority] = GENERATE(table<Severity, std::string>({{Severity::debug, "7"},
+                                                                           {Severity::notice, "6"},
+                                                                           {Severity::info, "5"},
+                                                                           {Severity::warning, "4"},
+                                                                           {Severity::critical, "2"}}));
   line.severity = severity;
   const Fields fields = journal_fields(line);
   CHECK(fields[0] == "MESSAGE=x PEER=b");

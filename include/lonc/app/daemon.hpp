@@ -12,8 +12,8 @@
 #include <lonc/app/service_manager.hpp>
 #include <lonc/app/settings_loader.hpp>
 #include <lonc/app/status_board.hpp>
-#include <lonc/app/status_line.hpp>
 #include <lonc/app/status_files.hpp>
+#include <lonc/app/status_line.hpp>
 #include <lonc/app/status_writer.hpp>
 #include <lonc/app/watchdog.hpp>
 #include <lonc/net/client_limit.hpp>
