@@ -21,38 +21,55 @@ def reason_to_skip():
     return None
 
 
+def extracted():
+    """The root as the tarball has it, for all tests of a module; nobody writes into it."""
+    if not _extracted:
+        directory = tempfile.mkdtemp(prefix="lonc-root-", dir=TAR.parent)
+        _extracted.append(directory)
+        unittest.addModuleCleanup(lambda: shutil.rmtree(_extracted.pop()))
+        subprocess.run(["tar", "-C", directory, "-xf", TAR], check=True)
+    return _extracted[0]
+
+
+_extracted = []
+
+# What is written goes to memory, on top of the extracted root; where the kernel can not lay one over the other, to a
+# copy. The first process takes in those that have lost their parent, as a system's does.
+ENTER = """
+    mount -t tmpfs none "$2"
+    mkdir "$2/upper" "$2/work" "$2/root"
+    mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" none "$2/root" || cp -a "$1/." "$2/root"
+    mount -t proc proc "$2/root/proc"
+    test -c "$2/root/dev/null" || mknod -m 666 "$2/root/dev/null" c 1 3
+    exec chroot "$2/root" perl -e '$SIG{CHLD} = "IGNORE"; $| = 1; print "up\n"; sleep while 1'
+"""
+
+
 class DebianRoot:
     """What runs in it ends with close()."""
 
     def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lonc-root-", dir=TAR.parent))
-        self.keeper = None
+        lower = extracted()
+        self.scratch = tempfile.mkdtemp(prefix="lonc-root-", dir=TAR.parent)
+        self.keeper = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-ec", ENTER, "enter", lower,
+             self.scratch], stdout=subprocess.PIPE, text=True)
         try:
-            subprocess.run(["tar", "-C", self.directory, "-xf", TAR], check=True)
-            self.keeper = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
-                 f"--mount-proc={self.directory}/proc", "chroot", self.directory,
-                 "/bin/sh", "-c", "echo up; exec sleep infinity"], stdout=subprocess.PIPE, text=True)
             if self.keeper.stdout.readline() != "up\n":
                 raise AssertionError("the root can not be entered")
-            self.first = self._child_of(self.keeper.pid)
-            # dpkg wants a few devices.
-            self.run("sh", "-c", "test -c /dev/null || mknod -m 666 /dev/null c 1 3")
-            shutil.copy(DEB, self.directory / "srv/lonc.deb")
+            pid = self.keeper.pid
+            self.first = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+            self.directory = pathlib.Path(f"/proc/{self.first}/root")
+            shutil.copy(DEB, self.path("/srv/lonc.deb"))
         except BaseException:
             self.close()
             raise
 
-    @staticmethod
-    def _child_of(pid):
-        return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
     def close(self):
-        if self.keeper:
-            self.keeper.kill()
-            self.keeper.wait()
-            self.keeper.stdout.close()
-        shutil.rmtree(self.directory)
+        self.keeper.kill()
+        self.keeper.wait()
+        self.keeper.stdout.close()
+        shutil.rmtree(self.scratch)
 
     def path(self, name):
         return self.directory / str(name).lstrip("/")
@@ -61,7 +78,7 @@ class DebianRoot:
         if user:
             words = ("runuser", "-u", user, "--", *words)
         done = subprocess.run(
-            ["nsenter", f"--target={self.first}", "--mount", "--pid", "--net", "--root", "--wd=/", "env", "-i",
+            ["nsenter", f"--target={self.first}", "--mount", "--pid", "--net", "--root", f"--wd={self.directory}", "env", "-i",
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", *map(str, words)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds * SLOWNESS, check=False)
         if check and done.returncode != 0:
