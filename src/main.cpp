@@ -3,6 +3,7 @@
 #include <lonc/app/command_line.hpp>
 #include <lonc/app/daemon.hpp>
 #include <lonc/app/daemonize.hpp>
+#include <lonc/app/memory_limit.hpp>
 #include <lonc/app/user_check.hpp>
 #include <lonc/app/version.hpp>
 #include <lonc/core/problem.hpp>
@@ -77,6 +78,7 @@ int main(int argc, char* argv[]) {
     const app::SettingsSources sources = app::sources_of(command_line);
     if (command_line.check) return check(sources);
 
+    app::return_large_blocks();
     app::reset_signals();
     app::fill_standard_descriptors();
     app::Daemonizer daemonizer;

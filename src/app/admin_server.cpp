@@ -38,7 +38,7 @@ void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, s
 class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
  public:
   Impl(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
-      : options_(std::move(options)),
+      : options_(options),
         log_(log),
         handler_(std::move(handler)),
         strand_(boost::asio::make_strand(io)),
@@ -95,7 +95,8 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
       const auto user = user_of_peer(fd.get());
       report("The user with the number " + (user ? std::to_string(*user) : "?") +
              " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
-      return refuse(fd, 403, "Forbidden", "only lonc's own user, root and members of admin-group may use this socket");
+      return refuse(fd, 403, "Forbidden",
+                    "only lonc's own user and root may use this socket, and members of admin-group may read");
     }
     if (!has_room_for(access))
       return refuse(fd, 503, "Service Unavailable", "there are too many connections to the admin socket: try again");
@@ -154,7 +155,7 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
-    : impl_(std::make_shared<Impl>(io, std::move(options), log, std::move(handler))) {}
+    : impl_(std::make_shared<Impl>(io, options, log, std::move(handler))) {}
 
 AdminServer::~AdminServer() = default;
 

@@ -34,7 +34,8 @@ struct TextFixture {
   boost::asio::io_context io;
   boost::asio::strand<boost::asio::io_context::executor_type> strand{boost::asio::make_strand(io)};
   StatusBoard board{
-      strand, {.parent = [] { return ParentReport{}; }, .peers = [](auto done) { done(std::vector<PeerReport>{}); }}};
+      strand,
+      {.parent = [] { return ParentReport{}; }, .peers = [](const auto& done) { done(std::vector<PeerReport>{}); }}};
   boost::asio::thread_pool pool{1};
   int made = 0;
   bool fails = false;
