@@ -41,10 +41,11 @@ DescriptorFit fit_descriptors(std::size_t limit, std::size_t peers, const Settin
 
   const std::size_t left = limit > always ? limit - always : 0;
   const std::size_t clients = left >= 2 * surplus ? left - surplus : left / 2;
-  // If not all connections fit: peers that are away need none, so clients get half of what the listeners leave.
+  // If not all connections fit: peers that are away need none, and those without clients no epoll instance. So clients
+  // get a third of what the listeners leave; each may need one of both beside its own.
   const std::size_t listening = reserve + peers;
-  const std::size_t half = limit > listening + 1 ? (limit - listening) / 2 : 1;
-  const std::size_t served = clients > 0 ? clients : half;
+  const std::size_t third = limit > listening + 2 ? (limit - listening) / 3 : 1;
+  const std::size_t served = clients > 0 ? clients : third;
   fit.clients = static_cast<unsigned>(std::min<std::size_t>(served, settings.max_clients));
   std::string text = std::to_string(peers) + " peers and " + std::to_string(settings.max_clients) + " clients need " +
                      std::to_string(fit.needed) + " file descriptors, but only " + std::to_string(limit) +

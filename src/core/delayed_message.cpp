@@ -32,6 +32,14 @@ CheckedContent check_delayed_content(std::string_view content, std::string_view 
   return {end == std::string_view::npos ? DelayedContent::unterminated : DelayedContent::whole, line, {}};
 }
 
+std::string_view reply_word(std::string_view reply) {
+  if (reply.empty()) return "empty";
+  constexpr std::array<std::string_view, 10> known{"ok",          "con_lost",  "refused",      "rejected",   "unknown_cmd",
+                                                   "error",       "not_home",  "not_found",    "no_such_host", "authorized"};
+  const auto at = std::ranges::find(known, reply.substr(0, reply.find_first_of(": ")));
+  return at != known.end() ? *at : "other";
+}
+
 DelayedVerdict judge_delayed_reply(std::string_view reply) {
   const std::string_view word = reply.substr(0, reply.find_first_of(": "));
   // A healthy lond never says con_lost: something behind it has lost somebody else.

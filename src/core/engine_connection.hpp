@@ -49,6 +49,7 @@ struct PeerEngine::Connection {
   TimePoint step_deadline = never;      // of connecting, of the present step of the handshake, of leaving
   TimePoint ready_since{};
   TimePoint idle_since{};
+  Duration last_round_trip = Duration::max();  // of a client's request, from the writing to the answer
   bool has_answered = false;  // one request at least: the connection works
 };
 

@@ -196,8 +196,10 @@ void PeerEngine::recompute_deadline() {
     if (has_surplus && connection->is_idle())
       earliest = std::min(earliest, connection->idle_since + settings_.idle_timeout);
   }
+  // What is held waits for the end of the hold, and for no connection.
+  const bool waits_for_connection = !queue_.empty() && hold_until_ == TimePoint{};
   const bool wants_more =
-      state_ == PeerState::up && (connections_.size() < settings_.min_connections || !queue_.empty());
+      state_ == PeerState::up && (connections_.size() < settings_.min_connections || waits_for_connection);
   if (wants_more && connections_.size() < settings_.max_connections && count_opening() == 0)
     earliest = std::min(earliest, extra_not_before_);
   if (earliest == armed_) return;
@@ -223,12 +225,12 @@ void PeerEngine::apply(TimePoint now, PeerSettings settings) {
   settings_ = std::move(settings);
   backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
   extra_backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
-  if (state_ == PeerState::given_up || state_ == PeerState::paused) return resume(now);
-  if (state_ == PeerState::up) open_what_is_missing(now);
   for (const auto& connection : connections_) {
     if (connection->state == Connection::State::ready)
       effects_.set_line_limit(connection->id, settings_.max_line_length);
   }
+  if (state_ == PeerState::given_up || state_ == PeerState::paused) return resume(now);
+  if (state_ == PeerState::up) open_what_is_missing(now);
   recompute_deadline();
 }
 

@@ -19,8 +19,11 @@ constexpr Duration attempt_spacing = std::chrono::seconds{1};
 // A connection that was open for so long has been of use, even without one answer.
 constexpr Duration works_after = std::chrono::seconds{10};
 
-// Requests that come so soon after each other go out together.
+// Requests that come so soon after each other go out together, so many at most, where the peer was quick last time: one
+// that takes long for each answers a burst sooner on several connections.
 constexpr Duration gathered_within = std::chrono::milliseconds{1};
+constexpr std::size_t most_gathered = 64;
+constexpr Duration quick_answer = std::chrono::milliseconds{2};
 
 // A peer that lets a request wait for so long is given a further connection in place of a deeper pipeline.
 constexpr Duration pipeline_patience = std::chrono::milliseconds{50};
@@ -49,6 +52,8 @@ PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
 PeerEngine::Connection* PeerEngine::connection_for(TimePoint now, std::string_view line) {
   const bool may_pipeline = may_go_behind(now, line);
   Connection* connection = may_pipeline ? busy_connection(now, gathered_within) : nullptr;
+  if (connection && (connection->in_flight.size() >= most_gathered || connection->last_round_trip > quick_answer))
+    connection = nullptr;
   if (!connection) connection = idle_connection(now);
   if (!connection && may_pipeline) connection = busy_connection(now, longest_pipelined_wait);
   return connection;
@@ -225,7 +230,8 @@ void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_v
     delayed_reply(now, line);
   } else {
     ++counters_.replies;
-    round_trips_.add(now - request.written);
+    connection.last_round_trip = now - request.written;
+    round_trips_.add(connection.last_round_trip);
     effects_.reply(request.client, line);
   }
 

@@ -100,9 +100,9 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
   Delayed& delayed = *delayed_;
   delayed.is_sent = false;
   const std::string& line = delayed.batch.front().line;
-  const std::string first_word = command_word(reply.substr(0, reply.find(' ')));
+  const std::string_view first_word = reply_word(reply);
   const std::string command = command_word(line);
-  effects_.log_request(Severity::notice, command, "Delayed " + command + ": >" + first_word + "<");
+  effects_.log_request(Severity::notice, command, "Delayed " + command + ": >" + std::string(first_word) + "<");
   switch (judge_delayed_reply(reply)) {
     case DelayedVerdict::delivered: {
       ++counters_.delayed_delivered;
@@ -116,9 +116,11 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
       return;
     }
     case DelayedVerdict::retry:
-      return delayed_attempt_failed(now, "the answer was " + (first_word.empty() ? "empty" : first_word));
+      delayed_attempt_failed(now, "the answer was " + std::string(first_word));
+      if (state_ != PeerState::up) give_back_delayed();
+      return;
     case DelayedVerdict::set_aside:
-      return set_aside_delayed("the answer was " + first_word);
+      return set_aside_delayed("the answer was " + std::string(first_word));
   }
 }
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr unsigned lines_per_turn = 16;  // then others on the loop have their turn
 constexpr unsigned looks_before_watching = 1;
+constexpr std::chrono::milliseconds unwatched_pause{100};
 
 }  // namespace
 
@@ -119,7 +120,7 @@ bool ClientSession::finish_answer() {
   if (socket_.has_unsent() && !is_broken_) {
     step_ = Step::writing;
     end_in(patience_);
-    if (!watch(SocketWatch::Interest::reading_and_writing)) end();
+    watch(SocketWatch::Interest::reading_and_writing);
     return false;
   }
   step_ = Step::reading;
@@ -132,11 +133,12 @@ void ClientSession::write_rest() {
   if (socket_.flush()) is_broken_ = true;
   if (socket_.has_unsent() && !is_broken_) {
     if (socket_.unsent() != before) end_in(patience_);
+    if (!is_watched_) watch(SocketWatch::Interest::reading_and_writing);
     return;
   }
   end_at_ = core::never;
   step_ = Step::answered;
-  if (!watch(SocketWatch::Interest::reading)) end();
+  if (is_watched_) watch(SocketWatch::Interest::reading);
 }
 
 void ClientSession::wait_for_more() {
@@ -146,16 +148,27 @@ void ClientSession::wait_for_more() {
   if (!is_watched_ && looks_++ < looks_before_watching) return put_off();
   step_ = Step::idle;
   socket_.release_idle_buffers();
-  if (!is_watched_ && !watch(SocketWatch::Interest::reading)) end();
+  if (!is_watched_) watch(SocketWatch::Interest::reading);
 }
 
 void ClientSession::put_off() { shared_.turn.add(shared_from_this()); }
 
-bool ClientSession::watch(SocketWatch::Interest interest) {
+void ClientSession::watch(SocketWatch::Interest interest) {
   const auto number = static_cast<std::uint64_t>(id_);
-  if (is_watched_) return !shared_.watch.change(socket_.fd(), number, interest);
+  const std::error_code error = is_watched_ ? shared_.watch.change(socket_.fd(), number, interest)
+                                            : shared_.watch.add(socket_.fd(), number, interest);
+  if (error) return look_again_later();
   is_watched_ = true;
-  return !shared_.watch.add(socket_.fd(), number, interest);
+}
+
+// There is no descriptor for the watch just now. A client that found itself closed for that would get SIGPIPE.
+void ClientSession::look_again_later() {
+  if (!retry_) retry_ = std::make_unique<Timer>(shared_.strand);
+  retry_->expires_after(unwatched_pause);
+  retry_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->ready(true);
+  });
 }
 
 void ClientSession::refuse() {
@@ -185,7 +198,9 @@ void ClientSession::close() {
   step_ = Step::ended;
   end_at_ = core::never;
   if (timer_) timer_->cancel();
+  if (retry_) retry_->cancel();
   socket_.close();
+  if (std::exchange(is_watched_, false)) shared_.watch.forget();
 }
 
 }  // namespace lonc::net

@@ -195,7 +195,9 @@ void PeerSession::Impl::write_behind(core::ConnectionId id, std::string_view lin
 
 void PeerSession::Impl::flush() {
   if (!std::exchange(has_unflushed_, false)) return;
-  for (const auto& connection : connections_) connection->flush();
+  guarded([this] {
+    for (const auto& connection : connections_) connection->flush();
+  });
 }
 
 void PeerSession::Impl::set_line_limit(core::ConnectionId id, std::size_t bytes) {

@@ -1,25 +1,36 @@
 #include <lonc/net/socket_watch.hpp>
 
+#include <lonc/net/unique_fd.hpp>
+
 #include <sys/epoll.h>
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
+#include <chrono>
+#include <utility>
 
 namespace lonc::net {
 
 namespace {
 
-constexpr std::size_t most_at_once = 64;  // then others on the loop have their turn
+constexpr std::size_t most_at_once = 64;         // then others on the loop have their turn
+constexpr std::chrono::seconds kept_unused{10};  // at most twice as long
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
 }  // namespace
 
 std::error_code SocketWatch::open() {
-  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-  if (fd < 0) return last_error();
-  epoll_.emplace(strand_, fd);
+  UniqueFd fd{::epoll_create1(EPOLL_CLOEXEC)};
+  if (!fd) return last_error();
+  epoll_.emplace(strand_);
+  boost::system::error_code error;
+  epoll_->assign(fd.get(), error);
+  if (error) {
+    epoll_.reset();
+    return error;
+  }
+  fd.release();
   wait();
   return {};
 }
@@ -29,7 +40,31 @@ std::error_code SocketWatch::add(int fd, std::uint64_t number, Interest interest
   if (!epoll_) {
     if (const std::error_code error = open()) return error;
   }
-  return control(EPOLL_CTL_ADD, fd, number, interest);
+  const std::error_code error = control(EPOLL_CTL_ADD, fd, number, interest);
+  if (error) {
+    give_back_later();
+  } else {
+    ++watched_;
+    was_used_ = true;
+  }
+  return error;
+}
+
+void SocketWatch::forget() {
+  if (--watched_ == 0) give_back_later();
+}
+
+// Of ten thousand peers most have no client most of the time. One timer for many clients that come and go.
+void SocketWatch::give_back_later() {
+  if (watched_ > 0 || handler_ == nullptr || !epoll_ || std::exchange(is_timer_set_, true)) return;
+  was_used_ = false;
+  timer_.expires_after(kept_unused);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    self->is_timer_set_ = false;
+    if (error || self->watched_ > 0 || self->handler_ == nullptr) return;
+    if (self->was_used_) return self->give_back_later();
+    self->drop();
+  });
 }
 
 std::error_code SocketWatch::change(int fd, std::uint64_t number, Interest interest) {
@@ -60,11 +95,16 @@ void SocketWatch::look() {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     handler_->socket_ready(event.data.u64, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
   }
-  if (handler_ != nullptr) wait();
+  if (handler_ != nullptr && epoll_) wait();
 }
 
 void SocketWatch::close() {
   handler_ = nullptr;
+  timer_.cancel();
+  drop();
+}
+
+void SocketWatch::drop() {
   if (!epoll_) return;
   boost::system::error_code ignored;
   epoll_->close(ignored);

@@ -70,6 +70,6 @@ TEST_CASE("peers that do not fit at all are an error") {
   CHECK(fit.clients == 1);
   REQUIRE(fit.problem);
   CHECK(fit.problem->kind == Problem::Kind::error);
-  CHECK(fit_descriptors(2064, 1500, settings_of(1, 10, 4096)).clients == 250);  // half of what the listeners leave
+  CHECK(fit_descriptors(2164, 1500, settings_of(1, 10, 4096)).clients == 200);  // a third of what the listeners leave
   CHECK(fit.problem->text.find("not even all connections to the peers fit") != std::string::npos);
 }

@@ -26,6 +26,15 @@ std::string check(std::string_view content, std::size_t limit = 20) {
 
 }  // namespace
 
+TEST_CASE("of an answer to a delayed message a log gets a word of the protocol, and nothing that may be data") {
+  CHECK(reply_word("ok") == "ok");
+  CHECK(reply_word("ok:17") == "ok");
+  CHECK(reply_word("error: no such user") == "error");
+  CHECK(reply_word("") == "empty");
+  CHECK(reply_word("s3cret") == "other");
+  CHECK(reply_word("s3cret ok") == "other");
+}
+
 TEST_CASE("a delayed message is one line") {
   CHECK(check("put:x\n") == "whole put:x");
   CHECK(check("put:x\n\n\n") == "whole put:x");

@@ -168,6 +168,35 @@ TEST_CASE("delayed: strict holds live requests until the backlog is through") {
   CHECK(peer.take() == "write 2 live");
 }
 
+TEST_CASE("delayed: a deadline during a hold asks for no connection for those that are held") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.delayed_first = Duration::max();
+  Spooled peer(settings);
+  peer.closed(1);
+  peer.engine.delayed_waiting(peer.now, 1);
+  peer.advance(1s);
+  peer.handshake(2);
+  peer.ask(1, "live");
+  peer.hand_out({"put:a"}, 1);
+  CHECK(peer.take().ends_with("write 2 put:a"));
+  peer.engine.reconnect(peer.now);  // looks at all deadlines anew
+  CHECK(peer.take().empty());
+  CHECK(peer.armed > peer.now);
+  peer.line(2, "ok");
+  peer.hand_out({}, 0);
+  CHECK(peer.take() == "log S:msul3:put:a and fetch; write 2 live");
+}
+
+TEST_CASE("delayed: what was handed out goes back when the last one in flight failed after the peer was paused") {
+  Spooled peer;
+  peer.engine.delayed_waiting(peer.now, 2);
+  peer.hand_out({"put:a", "put:b"}, 2);
+  peer.engine.pause(peer.now, peer.now + 10s);
+  peer.take();
+  peer.line(1, "con_lost");
+  CHECK(peer.take().starts_with("return"));
+}
+
 TEST_CASE("delayed: a message without an answer ends its connection, is sent again, and no longer precedes") {
   Spooled peer(with([](PeerSettings& settings) { settings.delayed_first = Duration::max(); }));
   peer.engine.delayed_waiting(peer.now, 1);

@@ -19,7 +19,7 @@ PeerSettings pipelined(std::size_t depth = 4, std::size_t connections = 1) {
 
 }  // namespace
 
-TEST_CASE("a request goes behind another only where all connections are busy, and replies come in order") {
+TEST_CASE("a request goes behind others where all connections are busy, and replies come in order") {
   EngineHarness h(pipelined());
   h.come_up();
   h.ask(1, "get:1");
@@ -52,6 +52,11 @@ TEST_CASE("what comes within a millisecond goes together; otherwise an idle conn
   EngineHarness h(settings);
   h.come_up();
   h.handshake(2);
+  h.ask(1, "get:0");
+  h.ask(2, "get:0");
+  h.advance(2ms);
+  h.line(1, "quick");
+  h.line(2, "quick");
   h.take();
   h.ask(1, "get:1");
   h.ask(2, "get:2");
@@ -66,6 +71,43 @@ TEST_CASE("what comes within a millisecond goes together; otherwise an idle conn
   h.ask(6, "get:6");
   h.ask(7, "get:7");
   CHECK(h.take() == "behind 2 get:6; behind 1 get:7");
+}
+
+TEST_CASE("a burst for a peer that was not quick last time is spread over the connections") {
+  PeerSettings settings = pipelined(4, 2);
+  settings.min_connections = 2;
+  EngineHarness h(settings);
+  h.come_up();
+  h.handshake(2);
+  h.take();
+  SECTION("it has not answered yet") {}
+  SECTION("it needed more than two milliseconds") {
+    h.ask(1, "get:0");
+    h.ask(2, "get:0");
+    h.advance(2001us);
+    h.line(1, "a");
+    h.line(2, "a");
+    h.take();
+  }
+  h.ask(1, "get:1");
+  h.ask(2, "get:2");
+  h.ask(3, "get:3");
+  CHECK(h.take() == "write 1 get:1; write 2 get:2; behind 1 get:3");
+}
+
+TEST_CASE("no more than 64 requests go together while another connection is idle") {
+  PeerSettings settings = pipelined(100, 2);
+  settings.min_connections = 2;
+  EngineHarness h(settings);
+  h.come_up();
+  h.handshake(2);
+  h.ask(1, "get:0");
+  h.line(1, "quick");
+  for (std::uint64_t client = 1; client <= 64; ++client) h.ask(client, "get:1");
+  h.take();
+  h.ask(65, "get:65");
+  h.ask(66, "get:66");
+  CHECK(h.take() == "write 2 get:65; behind 2 get:66");
 }
 
 TEST_CASE("what does not go behind others goes to an idle connection at once") {

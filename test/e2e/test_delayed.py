@@ -150,7 +150,7 @@ class ContentTest(DelayedTest):
             stamp = int(line.split(":")[0])
             self.assertLessEqual(int(before), stamp)
             self.assertEqual(time.ctime(stamp), line[-24:])
-        self.assertIn("Delayed echo: >a<", self.lonc.log())
+        self.assertIn("Delayed echo: >other<", self.lonc.log())
         self.assertIn("Delayed put: >unknown_cmd<", self.lonc.log())
 
     def test_encrypted(self):

@@ -46,6 +46,10 @@ enum class DelayedVerdict {
   set_aside,  // the peer has refused it, and would again: it is for an administrator to look at
 };
 
+// The first word of an answer for a log: "empty" if there is none, and "other" for any that is not among the protocol's
+// own, since it may be what nobody else is to read.
+std::string_view reply_word(std::string_view reply);
+
 // What the peer's answer means for the message that it answers.
 DelayedVerdict judge_delayed_reply(std::string_view reply);
 

@@ -83,7 +83,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   void write_rest();
   void wait_for_more();
   void put_off();
-  bool watch(SocketWatch::Interest interest);
+  void watch(SocketWatch::Interest interest);
+  void look_again_later();
   void refuse();
   void end();
   void end_in(core::Duration time);
@@ -95,6 +96,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   LineSocket socket_;
   core::Duration patience_;               // with one that takes nothing, or that says nothing and is to be refused
   std::unique_ptr<Timer> timer_;          // most clients never need one
+  std::unique_ptr<Timer> retry_;          // only where the watch has failed
   core::TimePoint end_at_ = core::never;  // then the client is closed for being slow
   Step step_ = Step::reading;
   unsigned char looks_ = 0;  // since the last line

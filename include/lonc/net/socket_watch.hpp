@@ -7,6 +7,7 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,12 +27,14 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
   enum class Interest { reading, reading_and_writing };
 
   // `handler` is called until close().
-  SocketWatch(Strand strand, Handler& handler) : strand_(std::move(strand)), handler_(&handler) {}
+  SocketWatch(Strand strand, Handler& handler) : strand_(std::move(strand)), handler_(&handler), timer_(strand_) {}
 
-  // From now on until `fd` is closed. What is true already is told as well. Never tells from within this call.
+  // From now on until `fd` is closed, which forget() is to be told then. What is true already is told as well. Never
+  // tells from within this call. There may be no descriptor for it (EMFILE).
   std::error_code add(int fd, std::uint64_t number, Interest interest);
   // The same for one that was added.
   std::error_code change(int fd, std::uint64_t number, Interest interest);
+  void forget();
   void close();
 
  private:
@@ -39,11 +42,18 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
   std::error_code control(int operation, int fd, std::uint64_t number, Interest interest);
   void wait();
   void look();
+  void give_back_later();
+  void drop();
 
   Strand strand_;
   Handler* handler_;  // none after close()
-  // The epoll instance; none before the first add(): a peer without idle clients needs no descriptor for them.
+  // The epoll instance: there from an add() until some seconds after the last of its sockets was forgotten, so that a
+  // peer without idle clients needs no descriptor for them.
   std::optional<boost::asio::posix::basic_stream_descriptor<Strand>> epoll_;
+  std::size_t watched_ = 0;
+  Timer timer_;
+  bool is_timer_set_ = false;
+  bool was_used_ = false;  // since the timer was set
 };
 
 }  // namespace lonc::net
