@@ -115,7 +115,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
                        .reload = [this](auto done) { reload(std::move(done)); },
                        .is_stopping = [this] { return is_stopping_; },
                        .changed = [this] { status_writer_.write(); }}),
-      watchdog_(strand_, {.ask = [this](auto done) { board_.ask([done](const auto& /*snapshot*/) { done(); }); },
+      watchdog_(strand_, {.ask = [this](const auto& done) { board_.ask([done](const auto& /*snapshot*/) { done(); }); },
                           .alive = [this] { service_manager_.alive(); }}) {
   signals_.add(SIGUSR1);
   signals_.add(SIGQUIT);

@@ -33,7 +33,8 @@ struct LineFixture {
   std::string missing;
   ServiceManager manager;
   net::Strand strand = boost::asio::make_strand(io);
-  StatusBoard board{strand, {.parent = [] { return ParentReport{}; }, .peers = [this](auto done) { done(peers); }}};
+  StatusBoard board{strand,
+                    {.parent = [] { return ParentReport{}; }, .peers = [this](const auto& done) { done(peers); }}};
   StatusLine line{strand, {.manager = manager, .board = board, .why_not_ready = [this] { return missing; }}};
 
   // The next message, for which the loop turns as long as it takes.

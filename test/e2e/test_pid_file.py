@@ -96,7 +96,7 @@ class ServiceTest(E2eTest):
         old = node.pid()
         process, notify = self.service(node)
         self.assertIn(f"process {old}", self.wait_said(notify, "told to end"))
-        self.assertRegex(self.wait_said(notify, "READY=1"), "serving 1 peer: ")
+        self.assertRegex(self.wait_said(notify, "READY=1"), "serving 2 peers: ")
         self.assertEqual(node.pid(), process.pid)
         wait_for(lambda: not os.path.exists(f"/proc/{old}"), "the old one has ended")
         node.wait_up("msul1")
