@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,9 +30,10 @@ constexpr std::size_t most_reading_connections = 16;
 constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
 
 // Of this thread alone: what it makes is not urgent.
-void be_modest() {
+std::error_code be_modest() {
   constexpr int niceness = 5;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+  const int result = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+  return result == 0 ? std::error_code{} : std::error_code{errno, std::system_category()};
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -56,7 +59,14 @@ Administration::Administration(Needs needs)
                        .body_limit = longest_reading_body},
                       needs_.log, [this](auto request, auto done) { handle(std::move(request), std::move(done)); }) {
   add_routes();
-  boost::asio::post(pool_, be_modest);
+  boost::asio::post(pool_, [this] {
+    if (const auto error = be_modest()) boost::asio::post(needs_.strand, [this, error] { tell_not_modest(error); });
+  });
+}
+
+void Administration::tell_not_modest(const std::error_code& error) {
+  needs_.parent.write(core::Severity::notice,
+                      "Status and metrics are made with the priority of requests: setpriority: " + error.message());
 }
 
 // To read a long body takes long.

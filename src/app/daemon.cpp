@@ -34,6 +34,7 @@ constexpr std::size_t most_problems_told = 20;
 
 constexpr std::chrono::seconds log_close_timeout{2};
 constexpr std::chrono::seconds last_disk_work{2};
+constexpr std::chrono::seconds rest_of_stop{30};  // everything but drain-timeout, on a slow machine
 
 core::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -347,7 +348,9 @@ void Daemon::stop(core::TimePoint until) {
   status_line_.stop();
   process_metrics_.stop();
   parent_.set_status("Shutting down");
-  service_manager_.stopping("finishing what is in flight");
+  service_manager_.stopping(
+      "finishing what is in flight",
+      std::chrono::duration_cast<std::chrono::microseconds>(std::max(until - now(), core::Duration{0}) + rest_of_stop));
   administration_.stop([this, until] {
     boost::asio::post(strand_, [this, until] {
       fleet_.stop_listening([this, until] {

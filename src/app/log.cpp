@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -102,6 +103,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   explicit Sink(const LogOptions& options)
       : file_(options.path),
         places_(places_of(options.target)),
+        journal_(options.journal),
         pid_(::getpid()),
         begun_(std::chrono::system_clock::now()) {}
 
@@ -143,10 +145,47 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 
   std::error_code put_to_file(std::string_view text) { return places_.file ? file_.append(text) : std::error_code{}; }
 
-  // The journal waits for nobody and keeps its own account of what it had to drop.
-  void put_elsewhere(std::string_view text, const LogLine& line) const {
+  void put_elsewhere(std::string_view text, const LogLine& line) {
     if (places_.standard_error) net::write_all(STDERR_FILENO, text);
-    if (places_.journal) send_to_journal(line);
+    if (places_.journal) put_to_journal(line);
+  }
+
+  // A journal that hangs must not hold up the file: it gets what it takes, and hears how much it has missed.
+  void put_to_journal(const LogLine& line) {
+    std::error_code error = write_journal_note(line.time);
+    if (!error) error = journal_.send(line);
+    if (!error) return;
+    if (journal_lost_++ == 0) journal_lost_since_ = line.time;
+    journal_cause_ = error.message();
+    tell_journal_trouble(line.time);
+  }
+
+  std::error_code write_journal_note(WallTime now) {
+    if (journal_lost_ == 0) return {};
+    const std::string message = number_of_lines(journal_lost_) + "lost on the way to the journal since " +
+                                net::local_time_text(journal_lost_since_) + ": " + journal_cause_;
+    const auto error = journal_.send(note_line(now, message));
+    if (!error) journal_lost_ = 0;
+    return error;
+  }
+
+  // Where it hangs again and again, once in a while is enough.
+  void tell_journal_trouble(WallTime now) {
+    constexpr std::chrono::hours interval{1};
+    if (journal_trouble_told_ && now - *journal_trouble_told_ < interval) return;
+    journal_trouble_told_ = now;
+    std::string note;
+    append_log_line(note, note_line(now, "The journal does not take what is said: " + journal_cause_ +
+                                             "; its lines are counted and told to it later"));
+    if (places_.file) {
+      put_to_file(note);
+    } else {
+      net::write_all(STDERR_FILENO, note);
+    }
+  }
+
+  LogLine note_line(WallTime now, std::string_view message) const {
+    return {now, pid_, core::Severity::warning, "PARENT", "Writing the log", begun_, message};
   }
 
   // What happened to earlier lines is told right where they are missing.
@@ -171,7 +210,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 
   std::error_code write_note(WallTime now, std::string_view message) {
     std::string note;
-    const LogLine line{now, pid_, core::Severity::warning, "PARENT", "Writing the log", begun_, message};
+    const LogLine line = note_line(now, message);
     append_log_line(note, line);
     const auto error = put_to_file(note);
     if (!error) put_elsewhere(note, line);
@@ -189,6 +228,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
 
   net::LogFile file_;
   const LogPlaces places_;
+  JournalSocket journal_;
   const pid_t pid_;
   const WallTime begun_;
   spdlog::details::thread_pool* pool_ = nullptr;
@@ -197,6 +237,10 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   std::uint64_t lost_ = 0;
   WallTime lost_since_{};
   std::string lost_cause_;
+  std::uint64_t journal_lost_ = 0;
+  WallTime journal_lost_since_{};
+  std::string journal_cause_;
+  std::optional<WallTime> journal_trouble_told_;
   std::set<int> complained_;  // causes told on stderr since it last worked
   std::atomic<std::uint64_t> processed_{0};
   std::mutex progress_mutex_;

@@ -41,8 +41,8 @@ std::error_code ServiceManager::reloading() {
   return notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()) + "\nSTATUS=Reading the configuration");
 }
 
-std::error_code ServiceManager::stopping(std::string_view status) {
-  return notify("STOPPING=1\n" + status_field(status));
+std::error_code ServiceManager::stopping(std::string_view status, std::chrono::microseconds longest) {
+  return notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()) + "\n" + status_field(status));
 }
 
 std::error_code ServiceManager::status(std::string_view text) { return notify(status_field(text)); }

@@ -55,6 +55,10 @@ std::error_code Spool::recover() {
     name_doubtful(record, "lonc ended before its answer was on the disk; it is sent again");
   error = replace_journal(unbelieved_.empty() ? std::string() : journal_text());
   is_recovered_ = !error;
+  if (is_recovered_ && disk_.boot_id().empty())
+    log_(Severity::warning, "",
+         "The boot id (/proc/sys/kernel/random/boot_id) can not be read: if lonc is killed, delayed messages that were "
+         "answered may be sent twice; make /proc/sys readable for lonc");
   return error;
 }
 

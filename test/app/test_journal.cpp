@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/journal_reader.hpp"
 #include "support/temp_dir.hpp"
 
 #include <lonc/app/journal.hpp>
@@ -12,9 +13,11 @@
 #include <string>
 
 using lonc::app::journal_fields;
+using lonc::app::JournalSocket;
 using lonc::app::leads_to_journal;
 using lonc::app::LogLine;
 using lonc::core::Severity;
+using lonc::test::JournalReader;
 using lonc::test::TempDir;
 using Fields = std::vector<std::string>;
 
@@ -64,4 +67,50 @@ TEST_CASE("standard error leads to the journal if it is the stream that systemd 
   CHECK_FALSE(leads_to_journal(stream.get(), nullptr));
   CHECK_FALSE(leads_to_journal(stream.get(), "0:0"));
   CHECK_FALSE(leads_to_journal(-1, named.c_str()));
+}
+
+namespace {
+
+LogLine saying(std::string_view message) {
+  LogLine line;
+  line.severity = Severity::notice;
+  line.server = "PARENT";
+  line.status = "Running";
+  line.message = message;
+  return line;
+}
+
+std::string datagram(const std::string& message) {
+  return "MESSAGE=" + message + "\nPRIORITY=6\nSYSLOG_IDENTIFIER=lonc\nSTATE=Running\n";
+}
+
+}  // namespace
+
+TEST_CASE("a line is one datagram of the journal's native protocol, also after a restart of the journal") {
+  JournalReader journal;
+  JournalSocket socket{journal.path()};
+  CHECK_FALSE(socket.send(saying("one")));
+  CHECK(journal.read() == Fields{datagram("one")});
+  journal.restart();
+  CHECK_FALSE(socket.send(saying("two")));
+  CHECK(journal.read() == Fields{datagram("two")});
+}
+
+TEST_CASE("a journal that does not read makes nobody wait for long") {
+  JournalReader journal;
+  JournalSocket socket{journal.path()};
+  std::size_t sent = 0;
+  while (!socket.send(saying("early"))) REQUIRE(++sent < 100'000);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i != 1000; ++i) REQUIRE(socket.send(saying("late")) == std::errc::resource_unavailable_try_again);
+  CHECK(std::chrono::steady_clock::now() - begin < 1000 * JournalSocket::patience / 10);
+  CHECK(journal.read().size() == sent);
+  CHECK_FALSE(socket.send(saying("again")));
+  CHECK(journal.read() == Fields{datagram("again")});
+}
+
+TEST_CASE("where there is no journal a line is lost with an error") {
+  const TempDir dir;
+  JournalSocket socket{dir / "nothing"};
+  CHECK(socket.send(saying("x")) == std::errc::no_such_file_or_directory);
 }

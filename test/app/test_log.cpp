@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/journal_reader.hpp"
 #include "support/process_help.hpp"
 #include "support/temp_dir.hpp"
 
@@ -244,6 +245,39 @@ TEST_CASE("of itself the log is the file, and not standard error") {
   }
   CHECK(read_file(dir / "stderr").empty());
   CHECK(messages_of(read_file(dir / "lonc.log")) == Messages{"said"});
+}
+
+TEST_CASE("a journal that hangs does not hold up the file, and hears later how much it has missed") {
+  const TempDir dir;
+  const JournalReader journal;
+  struct stat info{};
+  REQUIRE(::fstat(STDERR_FILENO, &info) == 0);
+  ::setenv("JOURNAL_STREAM", (std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino)).c_str(), 1);
+  constexpr int lines = 2000;
+  LogOptions options;
+  options.path = dir / "lonc.log";
+  options.journal = journal.path();
+  std::vector<std::string> heard;
+  {
+    Log log{options};
+    for (int i = 0; i != lines; ++i) log.write(Severity::notice, parent, "said");
+    REQUIRE(log.flush(20s));
+    heard = journal.read();
+    log.write(Severity::notice, parent, "last");
+    REQUIRE(log.close(20s));
+  }
+  ::unsetenv("JOURNAL_STREAM");
+  const Messages messages = messages_of(read_file(dir / "lonc.log"));
+  CHECK(std::ranges::count(messages, "said") == lines);
+  CHECK(messages.back() == "last");
+  CHECK(std::ranges::count_if(messages, [](const auto& text) { return text.find("The journal") != text.npos; }) == 1);
+  const auto lost = lines - static_cast<int>(heard.size());
+  REQUIRE(lost > 0);
+  const std::vector<std::string> later = journal.read();
+  REQUIRE(later.size() == 2);
+  CHECK(
+      later[0].starts_with("MESSAGE=" + std::to_string(lost) + " log lines were lost on the way to the journal since"));
+  CHECK(later[1].starts_with("MESSAGE=last\n"));
 }
 
 TEST_CASE("the command of a request is not part of a line") {

@@ -21,8 +21,8 @@ TEST_CASE("systemd is told of start, reload and stop") {
                          std::regex{"RELOADING=1\nMONOTONIC_USEC=[1-9]\\d*\nSTATUS=Reading the configuration"}));
   CHECK_FALSE(manager.status("1 of 2 peers is away"));
   CHECK(systemd.next() == "STATUS=1 of 2 peers is away");
-  CHECK_FALSE(manager.stopping("Draining"));
-  CHECK(systemd.next() == "STOPPING=1\nSTATUS=Draining");
+  CHECK_FALSE(manager.stopping("Draining", std::chrono::minutes{2}));
+  CHECK(systemd.next() == "STOPPING=1\nEXTEND_TIMEOUT_USEC=120000000\nSTATUS=Draining");
 }
 
 TEST_CASE("systemd says whether it watches this process, and hears that it lives") {
@@ -52,7 +52,7 @@ TEST_CASE("without systemd nothing is sent and nothing fails") {
   CHECK_FALSE(manager.is_there());
   CHECK_FALSE(manager.ready("x"));
   CHECK_FALSE(manager.reloading());
-  CHECK_FALSE(manager.stopping("x"));
+  CHECK_FALSE(manager.stopping("x", std::chrono::seconds{1}));
 }
 
 TEST_CASE("a notification that can not be sent is an error") {

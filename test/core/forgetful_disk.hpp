@@ -160,7 +160,8 @@ class ForgetfulDisk : public SpoolDisk {
     return is_failing ? no_space() : std::error_code{};
   }
   std::error_code sync_journal() override { return sync("sync_journal", journal_); }
-  std::string boot_id() override { return "boot-" + std::to_string(boot_); }
+  bool is_boot_known = true;
+  std::string boot_id() override { return is_boot_known ? "boot-" + std::to_string(boot_) : ""; }
 
  private:
   struct Chunk {

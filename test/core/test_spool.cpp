@@ -350,4 +350,14 @@ TEST_CASE("of a hundred thousand messages the oldest are sent in their order thr
   CHECK(t.disk.count_of("sync_directory") == 320);  // once by recover()
 }
 
+TEST_CASE("that the boot id is not known is told once, since messages may be sent twice then") {
+  SpoolHarness t;
+  CHECK_FALSE(t.spool->recover());
+  CHECK(t.logs.empty());
+  t.disk.is_boot_known = false;
+  t.start({"msul1"});
+  for (int i = 0; i != 2; ++i) CHECK_FALSE(t.spool->recover());
+  CHECK(t.count_logs("WARNING : The boot id") == 1);
+}
+
 }  // namespace lonc::core::test

@@ -124,6 +124,39 @@ class DeathTest(ServiceTest):
         self.assertEqual(self.node.pids(), [self.node.main_pid()])
         self.assertEqual(self.node.browser.page("msul1", "echo:again")["answer"], "again")
 
+    def test_killed_with_messages_under_way(self):
+        """Of what its predecessor has had an answer for nothing is sent again: the journal is believed in the unit, too."""
+        lond = self.node.londs["msul3"]
+        hang = lond.journal.with_name(lond.journal.name + ".hang")
+        hang.touch()
+        self.addCleanup(hang.unlink, missing_ok=True)
+        self.expect_warning(*DIED, r"^lonc msul3: ")
+        commands = [f"echo:answered {number}" for number in range(5)] + ["hang"]
+        for command in commands:
+            self.node.spool.message("msul3", command)
+        wait_for(lambda: ("plain", "hang") in lond.arrived(), "all were sent", 20)
+        before = self.node.main_pid()
+        boot_id = self.container.run("nsenter", "--target", before, "--mount",
+                                     "cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
+        journal = (self.node.spool.directory / ".sending").read_text()
+        self.container.run("kill", "-KILL", before)
+        hang.unlink()
+        self.assertEqual(journal.splitlines()[0], f"lonc-sending-1\t{boot_id}")
+        self.wait_new_process(before)
+        wait_for(lambda: not self.node.spool.waiting(), "all are through", 20)
+        counts = [lond.arrived().count(("plain", command)) for command in commands]
+        self.assertEqual(counts, [1, 1, 1, 1, 1, 2])  # of the last nobody can know
+        self.assertEqual(sorted(self.node.spool.permanent()), sorted(commands))
+
+    def test_sandbox_takes_nothing_that_is_needed(self):
+        """What would fail without a word: it shows in what the process has become."""
+        pid = self.node.main_pid()
+        niceness = self.container.run("ps", "-L", "-o", "ni=", "-p", pid).stdout.split()
+        self.assertIn("5", niceness, "the thread of status and metrics is not modest")
+        limits = self.node.path(f"/proc/{pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0")
+        self.assertRegex(limits, r"Max open files +(\d+) +\1 ")
+
     def test_killed_often(self):
         """However often it dies, systemd does not give up."""
         self.expect_warning(*DIED)

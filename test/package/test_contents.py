@@ -14,7 +14,7 @@ BUILD = pathlib.Path(os.environ["LONC_BUILD"])
 FILES = """
     /usr/sbin/lonc /usr/bin/loncctl
     /lib/systemd/system/lonc.service /usr/lib/sysusers.d/lonc.conf /usr/lib/tmpfiles.d/lonc.conf
-    /etc/lonc/lonc.conf /etc/logrotate.d/lonc
+    /etc/lonc/lonc.conf /etc/lonc/logrotate.conf /etc/logrotate.d/lonc
     /usr/share/lonc/lonDaemons-lonc /usr/lib/lonc/loncapa-files
     /usr/share/man/man8/lonc.8.gz /usr/share/man/man1/loncctl.1.gz /usr/share/man/man5/lonc.conf.5.gz
     /usr/share/doc/lonc/copyright /usr/share/doc/lonc/changelog.Debian.gz /usr/share/doc/lonc/README.md

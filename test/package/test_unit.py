@@ -32,6 +32,8 @@ class UnitTest(unittest.TestCase):
             "PrivateNetwork", "RestrictAddressFamilies_AF_INET_INET6", "RestrictAddressFamilies_AF_UNIX", "IPAddressDeny",
             "RestrictAddressFamilies_AF_NETLINK",  # getaddrinfo
             "SystemCallFilter_privileged",  # chown, for socket-group
+            "SystemCallFilter_resources",  # setpriority, for the thread of status and metrics
+            "ProcSubset",  # the boot id, by which the spool knows whether its journal is complete
             "PrivateUsers",  # members of admin-group are known by their group
             "RootDirectoryOrRootImage", "ProtectHome", "UMask", "DeviceAllow", "SupplementaryGroups",
         }
@@ -44,7 +46,7 @@ class UnitTest(unittest.TestCase):
     def test_it_is_started_again_however_it_ends(self):
         lines = self.unit.read_text().splitlines()
         for line in ("Type=notify", "Restart=always", "StartLimitIntervalSec=0", "ProtectHome=tmpfs", "User=www",
-                     "ExecStart=/usr/sbin/lonc"):
+                     "ExecStart=/usr/sbin/lonc", "LimitCORE=0"):
             self.assertIn(line, lines)
         self.assertTrue(any(line.startswith("WatchdogSec=") for line in lines))
 

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # A second stand-in for lond, for its independence and not for its speed: the key comes from Perl's own pack, the
 # cipher from CryptX, and each connection has a child that reads line by line, as lond did in 2002. With --journal FILE
-# every request gets a line there, before it is answered: `ID plain|encrypted REQUEST`.
+# every request gets a line there, before it is answered: `ID plain|encrypted REQUEST`. `hang` has no answer while there is
+# a FILE.hang.
 use strict;
 use warnings;
 
@@ -70,6 +71,7 @@ sub answer_to {
     return $1                if $command =~ /^echo:(.*)$/s;
     return $requests - 1     if $command eq 'count';
     return 'bye'             if $command eq 'exit';
+    return 'ok'              if $command eq 'hang';
     return 'unknown_cmd';
 }
 
@@ -100,6 +102,10 @@ sub converse {
             my $command = $cipher && decrypted_text($cipher, $request);
             $say->($cipher ? encrypted_line($cipher, answer_to('encrypted', $command)) : 'error:no_key');
             return if $cipher and $command eq 'exit';
+        } elsif ($request eq 'hang' and -e "$option{'journal'}.hang") {
+            note('plain', $request);
+            IO::Select->new($client)->can_read;
+            return;
         } else {
             $say->(answer_to('plain', $request));
             return if $request eq 'exit';

@@ -54,6 +54,7 @@ class Administration {
   std::string why_not_ready() const;
 
  private:
+  void tell_not_modest(const std::error_code& error);
   void handle(AdminRequest request, AdminApi::Done done);
   void add_routes();
   std::unique_ptr<AdminDoor> open_socket();

@@ -2,6 +2,7 @@
 // nobody. Lines that found no room or no disk are counted, and the count is told in the log itself.
 #pragma once
 
+#include <lonc/app/journal.hpp>
 #include <lonc/app/settings.hpp>
 #include <lonc/net/log_sink.hpp>
 
@@ -20,6 +21,7 @@ struct LogOptions {
   LogTarget target = LogTarget::automatic;
   core::Severity level = core::Severity::notice;
   std::size_t queue = 8192;  // lines; when it is full the oldest line goes
+  std::string journal = JournalSocket::system_path;
 };
 
 // The path is daemon_dir/logs/lonc.log.

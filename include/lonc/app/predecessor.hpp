@@ -17,6 +17,9 @@ namespace lonc::app {
 // True for the main process of a unit of systemd that tells systemd how it does.
 bool is_service_process(pid_t pid);
 
+// True for a process called lonc that is for certain not such a one. Of what can not be looked at nothing is certain.
+bool is_replaceable(pid_t pid);
+
 // PidFile::acquire(); and for a service process, which ends with an error only to be started again at once, with a wait
 // of up to `patience` for the lonc that is in the way. `tell` hears what is waited for.
 std::optional<PidFileError> acquire_or_replace(PidFile& file, const std::string& path,

@@ -17,7 +17,8 @@ class ServiceManager {
   std::error_code ready(std::string_view status);
   // `ready` follows when the reload is done.
   std::error_code reloading();
-  std::error_code stopping(std::string_view status);
+  // The end comes within `longest`, however short the unit's TimeoutStopSec is.
+  std::error_code stopping(std::string_view status, std::chrono::microseconds longest);
   // The line that `systemctl status` shows.
   std::error_code status(std::string_view text);
   std::error_code alive();

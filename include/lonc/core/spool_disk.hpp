@@ -57,7 +57,8 @@ class SpoolDisk {
   virtual std::error_code replace_journal(std::string_view text) = 0;
   virtual std::error_code sync_journal() = 0;
 
-  // Another one after each start of the machine: what a process wrote is complete while it stays the same.
+  // Another one after each start of the machine: what a process wrote is complete while it stays the same. Empty
+  // if it is not known.
   virtual std::string boot_id() = 0;
 };
 
