@@ -45,11 +45,11 @@ class Top {
   explicit Top(Node node) : node_(std::move(node)) {}
 
   // Throws Failure if there never was a daemon to look at.
-  void first_look() { before_ = last_ = look_once(); }
+  void first_look() { before_ = last_ = look_once({}); }
 
-  std::string frame(const Look& look, std::size_t lines) {
+  std::string frame(const Look& look, std::size_t lines, const Patience& patience = {}) {
     try {
-      StatusDocument status = look_once();
+      StatusDocument status = look_once(patience);
       before_ = std::exchange(last_, std::move(status));
     } catch (const Failure& failure) {
       return render_line(printable(failure.what()), Tone::bad, look);
@@ -58,7 +58,9 @@ class Top {
   }
 
  private:
-  StatusDocument look_once() const { return parse_status(get_from_daemon(node_, "/status")); }
+  StatusDocument look_once(const Patience& patience) const {
+    return parse_status(get_from_daemon(node_, "/status", patience));
+  }
 
   Node node_;
   StatusDocument before_;
@@ -101,7 +103,11 @@ ExitCode run_top_command(const Options& options) {
   Screen screen;
   // The first frame is there at once; what is in it per second comes with the second.
   for (std::size_t frame = 0; !options.count || frame != *options.count; ++frame) {
-    std::cout << "\x1b[H\x1b[2J" << top.frame(output_look(), terminal_height()) << std::flush;
+    Patience patience;
+    patience.wants_end = [&screen] { return screen.wants_end({}); };
+    const std::string text = top.frame(output_look(), terminal_height(), patience);
+    if (screen.wants_end({})) break;
+    std::cout << "\x1b[H\x1b[2J" << text << std::flush;
     if (screen.wants_end(interval)) break;
   }
   return ExitCode::ok;

@@ -4,6 +4,7 @@ import http.server
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -23,6 +24,11 @@ class CtlTest(E2eTest):
 
     def out(self, node, *words, code=OK, **options):
         return self.run_ctl(node, *words, code=code, **options).stdout
+
+    def freeze(self, node):
+        """It listens on, and does nothing, as one whose loop is stuck; thawed at the latest when the test ends."""
+        node.signal(signal.SIGSTOP)
+        self.addCleanup(node.signal, signal.SIGCONT)
 
     def web(self, address, answer=None, date=None, status=200):
         server = Web(address, answer, date, status)
