@@ -70,7 +70,7 @@ class Examination {
     // Without settings there is no telling which daemon and which directories are meant.
     if (!loaded.is_usable()) return;
     const Node node = node_of(loaded.settings);
-    ask_daemon(node, {.silence = timeout, .wants_end = {}});
+    ask_daemon(node, {.silence = options.timeout.value_or(silence_before_status), .wants_end = {}});
     add(check_modes(node));
     add(check_locks(node));
     add(check_leftovers(node, hosts.table));
