@@ -30,8 +30,6 @@ DIRECTORIES = ("sockets", "sockets/delayed", "perl", "perl/logs", "lonTabs", "ht
 # What a container complains of that has nothing to do with a node.
 EXPECTED_WARNINGS = (
     r"^dbus-daemon: .*Failed to set fd limit",
-    # Processes that are just ending have no pid in a name space.
-    r"^systemd: \S+\.service: Failed to kill control group .*, ignoring: Input/output error",
 )
 
 

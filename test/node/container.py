@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 from e2e.harness import SLOWNESS, TEST_DIR, wait_for
+from node.cgroup import ControlGroup, remove_stale
 
 ROOT = pathlib.Path(os.environ.get("LONC_NODE_ROOT", "no such file"))  # what make_root.sh made
 TESTS_INSIDE = "/srv/test"  # this source tree's test/, as it is called in the container
@@ -56,6 +57,7 @@ class Container:
         self.directory = new_directory(name)
         self.root = self.directory / "root"
         self.console = self.directory / "console"
+        self.group = None
         self.process = None
         self.leader = None
         # However this process ends; SIGTERM as ctrl-C, which unittest does not take for a failed test.
@@ -75,9 +77,16 @@ class Container:
                    "--volatile=overlay", "--console=pipe", "--link-journal=no", f"--machine={self.name}",
                    f"--directory={self.root}",
                    *(f"--bind-ro={outside}:{inside}" for inside, outside in binds.items())]
+        remove_stale(self.name.rsplit("-", 1)[0])
+        self.group = ControlGroup(self.name)
+
+        def before_exec():
+            end_with_parent()
+            self.group.join()
+
         with self.console.open("wb") as console:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                                            start_new_session=True, preexec_fn=end_with_parent)
+                                            start_new_session=True, preexec_fn=before_exec)
         self.leader = wait_for(self._find_leader, "the container's first process", 20)
         wait_for(self._is_booted, "the container has booted", 60)
         self._join_network()
@@ -112,6 +121,8 @@ class Container:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.group is not None:
+            self.group.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # --- inside
