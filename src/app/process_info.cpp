@@ -8,10 +8,11 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 namespace lonc::app {
 
-std::optional<std::string> process_name(pid_t pid) {
+std::optional<Process> find_process(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   const net::UniqueFd fd{::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) return std::nullopt;
@@ -28,7 +29,13 @@ std::optional<std::string> process_name(pid_t pid) {
   }
   const char state = text[close + 2];
   if (state == 'Z' || state == 'X') return std::nullopt;
-  return std::string{text.substr(open + 1, close - open - 1)};
+  return Process{.name = std::string{text.substr(open + 1, close - open - 1)},
+                 .is_stopped = state == 'T' || state == 't'};
+}
+
+std::optional<std::string> process_name(pid_t pid) {
+  auto process = find_process(pid);
+  return process ? std::optional(std::move(process->name)) : std::nullopt;
 }
 
 }  // namespace lonc::app

@@ -70,7 +70,7 @@ class Examination {
     // Without settings there is no telling which daemon and which directories are meant.
     if (!loaded.is_usable()) return;
     const Node node = node_of(loaded.settings);
-    ask_daemon(node);
+    ask_daemon(node, {.silence = options.timeout.value_or(silence_before_status), .wants_end = {}});
     add(check_modes(node));
     add(check_locks(node));
     add(check_leftovers(node, hosts.table));
@@ -130,13 +130,12 @@ class Examination {
                                              app::user_name(::geteuid()) + "; call it as root or as " + user);
   }
 
-  void ask_daemon(const Node& node) {
+  void ask_daemon(const Node& node, const Patience& patience) {
+    const AdminResponse response = get_from_admin(node.admin_socket, "/status", patience);
     try {
-      status_ = parse_status(get_from_daemon(node, "/status"));
+      status_ = parse_status(success(node, response));
     } catch (const Failure& failure) {
-      daemon_ = "unreachable";
-      const bool is_down = is_nobody_there(get_from_admin(node.admin_socket, "/healthz"));
-      if (is_down) daemon_ = "stopped";
+      daemon_ = is_nobody_there(response) ? "stopped" : "unreachable";
       const std::string text = failure.what();
       const auto cut = std::min(text.find("; "), text.size());
       problems_.push_back({Problem::Kind::error,
@@ -148,7 +147,7 @@ class Examination {
     }
     daemon_ = "running";
     add(check_daemon(*status_));
-    const AdminResponse ready = get_from_admin(node.admin_socket, "/readyz");
+    const AdminResponse ready = get_from_admin(node.admin_socket, "/readyz", patience);
     if (!ready.error && ready.status == 503)
       problems_.push_back({Problem::Kind::error, {}, 0, refused(ready).what(), "look into its log"});
   }

@@ -20,8 +20,11 @@ Failure not_reached(const Node& node, const AdminResponse& response);
 // For a response that is no success.
 Failure refused(const AdminResponse& response);
 
+// The body of a success. Throws Failure if it is none.
+std::string success(const Node& node, AdminResponse response);
+
 // The answer as it came. Throws Failure unless it is a success.
-std::string get_from_daemon(const Node& node, const std::string& target);
+std::string get_from_daemon(const Node& node, const std::string& target, const Patience& patience = {});
 std::string post_to_daemon(const Node& node, const std::string& target, const nlohmann::json& body);
 
 }  // namespace lonc::ctl

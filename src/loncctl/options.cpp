@@ -52,7 +52,7 @@ po::options_description command_options() {
   add("encrypt", "call: the request travels encrypted");
   add("timeout", seconds(),
       "call: how long the answer is waited for (a little more than request-timeout); check, probe: how long each "
-      "step at another server may take (5)");
+      "step at another server may take (5), and for check lonc itself (10)");
   add("http-port", po::value<unsigned>()->value_name("PORT"), "check, probe: port of the web servers (80)");
   add("peer", po::value<std::string>()->value_name("ID"), "queue: all messages for this host");
   add("all", "reconnect: all peers; queue: all messages");

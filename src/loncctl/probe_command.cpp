@@ -47,6 +47,15 @@ std::string unknown_text(const std::string& id, const app::Settings& settings) {
   return printable(id) + " is not in " + settings.tab_dir + "/hosts.tab; `loncctl hosts` lists those that are";
 }
 
+// The script may be there, and even in order: it is only not asked.
+std::string redirect_text(const WebAnswer& answer) {
+  std::string text = "sends us on with HTTP status " + std::to_string(answer.status);
+  if (!answer.location.empty()) text += " to " + printable(answer.location);
+  return text +
+         "; probe speaks plain HTTP only and follows nothing: that server would have to answer /cgi-bin/ping.pl over "
+         "HTTP, or ask there yourself";
+}
+
 }  // namespace
 
 std::string probe_verdict(const std::string& body, const std::string& remote) {
@@ -78,6 +87,8 @@ ExitCode run_probe_command(const Options& options) {
                 place + " does not answer: " + answer.error.message() +
                     "; check that it runs, and that port and name are right",
                 ExitCode::unreachable);
+  if (answer.status >= 300 && answer.status <= 399)
+    return tell("local_error", place + " " + redirect_text(answer), ExitCode::unreachable);
   if (answer.status < 200 || answer.status > 299)
     return tell("local_error",
                 place + " answers with HTTP status " + std::to_string(answer.status) +

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <thread>
 
@@ -39,17 +40,21 @@ void print_one(const StatusDocument& status, const std::string& id) {
   std::cout << render_peer(*found, system_clock::now(), output_look());
 }
 
+std::string get_status(const Node& node, const std::function<bool()>& wants_end = {}) {
+  return get_from_daemon(node, "/status", {.silence = silence_before_status, .wants_end = wants_end});
+}
+
 // Looks at the daemon again and again. That it is away for a while is part of what is shown.
 class Top {
  public:
   explicit Top(Node node) : node_(std::move(node)) {}
 
   // Throws Failure if there never was a daemon to look at.
-  void first_look() { before_ = last_ = look_once(); }
+  void first_look() { before_ = last_ = look_once({}); }
 
-  std::string frame(const Look& look, std::size_t lines) {
+  std::string frame(const Look& look, std::size_t lines, const std::function<bool()>& wants_end = {}) {
     try {
-      StatusDocument status = look_once();
+      StatusDocument status = look_once(wants_end);
       before_ = std::exchange(last_, std::move(status));
     } catch (const Failure& failure) {
       return render_line(printable(failure.what()), Tone::bad, look);
@@ -58,7 +63,9 @@ class Top {
   }
 
  private:
-  StatusDocument look_once() const { return parse_status(get_from_daemon(node_, "/status")); }
+  StatusDocument look_once(const std::function<bool()>& wants_end) const {
+    return parse_status(get_status(node_, wants_end));
+  }
 
   Node node_;
   StatusDocument before_;
@@ -69,7 +76,7 @@ class Top {
 
 ExitCode run_status_command(const Options& options) {
   if (options.words.size() > 1) throw app::UsageError("status takes one HOST, or none for all");
-  const std::string document = get_from_daemon(find_node(options), "/status");
+  const std::string document = get_status(find_node(options));
   const StatusDocument status = parse_status(document);
   if (options.is_json && options.words.empty()) {
     std::cout << document;
@@ -101,7 +108,9 @@ ExitCode run_top_command(const Options& options) {
   Screen screen;
   // The first frame is there at once; what is in it per second comes with the second.
   for (std::size_t frame = 0; !options.count || frame != *options.count; ++frame) {
-    std::cout << "\x1b[H\x1b[2J" << top.frame(output_look(), terminal_height()) << std::flush;
+    const std::string text = top.frame(output_look(), terminal_height(), [&screen] { return screen.wants_end({}); });
+    if (screen.wants_end({})) break;
+    std::cout << "\x1b[H\x1b[2J" << text << std::flush;
     if (screen.wants_end(interval)) break;
   }
   return ExitCode::ok;

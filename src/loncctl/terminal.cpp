@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -74,17 +75,22 @@ Screen::~Screen() {
 
 bool Screen::wants_end(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
-  while (end_signal == 0) {
+  while (!is_ended_ && end_signal == 0) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
     pollfd input{.fd = has_input_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
-    if (::poll(&input, 1, static_cast<int>(left.count())) <= 0 || input.revents == 0) continue;
-    char key = 0;
-    const ssize_t size = ::read(STDIN_FILENO, &key, 1);
-    if (size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN)) return true;
-    if (size == 1 && (key == 'q' || key == 'Q')) return true;
+    if (::poll(&input, 1, static_cast<int>(std::max(left.count(), decltype(left.count()){0}))) > 0) {
+      take_key();
+    } else if (left.count() <= 0) {
+      return false;
+    }
   }
   return true;
+}
+
+void Screen::take_key() {
+  char key = 0;
+  const ssize_t size = ::read(STDIN_FILENO, &key, 1);
+  is_ended_ = size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN) || (size == 1 && (key == 'q' || key == 'Q'));
 }
 
 }  // namespace lonc::ctl

@@ -27,11 +27,15 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  // Waits for `time` at most. True if the user wants to end: by q, ctrl-C, a signal, or the end of the input.
+  // Waits for `time` at most; with none it only looks. True, from then on, if the user wants to end: by q, ctrl-C, a
+  // signal, or the end of the input.
   bool wants_end(std::chrono::milliseconds time);
 
  private:
+  void take_key();
+
   bool has_input_ = false;
+  bool is_ended_ = false;  // by a key, or the end of the input
   termios before_{};
 };
 

@@ -67,6 +67,7 @@ net::Task<WebAnswer> get_from_web(net::Resolver& resolver, const WebServer& serv
   if (error) co_return result;
   result.status = parser.get().result_int();
   result.date = std::string(parser.get()[http::field::date]);
+  result.location = std::string(parser.get()[http::field::location]);
   result.body = std::move(parser.get().body());
   co_return result;
 }

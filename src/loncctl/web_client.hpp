@@ -21,7 +21,8 @@ struct WebAnswer {
   std::error_code error;  // the server was not reached, or has not answered
   unsigned status = 0;
   std::string body;
-  std::string date;  // of its clock, as the header tells it; empty if it does not
+  std::string date;      // of its clock, as the header tells it; empty if it does not
+  std::string location;  // where it sends whoever asks; empty if it does not
 };
 
 // `server` outlives the call; `timeout` is for each step: name, connection, answer.

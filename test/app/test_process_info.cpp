@@ -3,6 +3,7 @@
 
 #include <lonc/app/process_info.hpp>
 
+#include <signal.h>
 #include <sys/prctl.h>
 
 using lonc::app::process_name;
@@ -14,6 +15,21 @@ TEST_CASE("the name of a living process, whatever stands in it") {
     for (;;) ::pause();
   }};
   CHECK(lonc::test::wait_until([&] { return process_name(child.pid()) == "a) Z (b"; }));
+}
+
+TEST_CASE("a process that was stopped, and let go on") {
+  const Child child{[]() -> int {
+    for (;;) ::pause();
+  }};
+  const auto is_stopped = [&] {
+    const auto process = lonc::app::find_process(child.pid());
+    return process && process->is_stopped;
+  };
+  CHECK_FALSE(is_stopped());
+  child.kill(SIGSTOP);
+  CHECK(lonc::test::wait_until(is_stopped));
+  child.kill(SIGCONT);
+  CHECK(lonc::test::wait_until([&] { return !is_stopped(); }));
 }
 
 TEST_CASE("no process, no name") {

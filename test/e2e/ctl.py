@@ -4,6 +4,7 @@ import http.server
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -24,8 +25,13 @@ class CtlTest(E2eTest):
     def out(self, node, *words, code=OK, **options):
         return self.run_ctl(node, *words, code=code, **options).stdout
 
-    def web(self, address, answer=None, date=None, status=200):
-        server = Web(address, answer, date, status)
+    def freeze(self, node):
+        """It listens on, and does nothing, as one whose loop is stuck; thawed at the latest when the test ends."""
+        node.signal(signal.SIGSTOP)
+        self.addCleanup(node.signal, signal.SIGCONT)
+
+    def web(self, address, answer=None, date=None, status=200, location=None):
+        server = Web(address, answer, date, status, location)
         self.addCleanup(server.close)
         return server
 
@@ -79,7 +85,7 @@ class Terminal:
 class Web:
     """A web server at an address with a port of its own; `answer` to each path, and its clock."""
 
-    def __init__(self, address, answer, date, status):
+    def __init__(self, address, answer, date, status, location):
         web = self
         self.paths = []
 
@@ -88,6 +94,8 @@ class Web:
                 web.paths.append(self.path)
                 self.send_response_only(status)
                 self.send_header("Date", date or self.date_time_string())
+                if location:
+                    self.send_header("Location", location)
                 self.end_headers()
                 self.wfile.write(answer(self.path).encode() if answer else b"")
 

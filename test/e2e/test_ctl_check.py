@@ -72,6 +72,18 @@ class CheckTest(CtlTest):
         self.assertRegex(text, r"(?m)^error:  lonc does not run.*\n  do: start it")
         self.assertIn("1 error, 0 warnings. lonc is stopped.", text)
 
+    def test_frozen_daemon(self):
+        """It is asked once, for as long as --timeout says."""
+        self.make()
+        self.lonc.wait_up("msul1")
+        self.freeze(self.lonc)
+        report = self.assert_quick(15, self.check)
+        self.assertEqual(report["daemon"], "unreachable")
+        found = [each for each in report["findings"] if "does not answer" in each["cause"]]
+        self.assertEqual(len(found), 1, report)
+        self.assertRegex(found[0]["cause"], rf"process {self.lonc.pid()} \(lonc\) of its pid file .* is stopped")
+        self.assertRegex(found[0]["remedy"], rf"^let it go on with `kill -CONT {self.lonc.pid()}`")
+
     def test_settings(self):
         self.make(start=False)
         self.lonc.config.write_text("\nrequest-timeout = soon\n")

@@ -34,6 +34,19 @@ class ProbeTest(CtlTest):
         self.assertEqual(done.stdout, "local_error\n")
         self.assertIn("Connection refused", done.stderr)
 
+    def test_redirect(self):
+        """As a server does that speaks HTTPS only."""
+        place = "https://localhost/cgi-bin/ping.pl?msul2"
+        for status, location, says in ((301, place + "\x9b", f"HTTP status 301 to {place}?; "),
+                                       (302, None, "HTTP status 302; ")):
+            web = self.web("127.0.0.1", status=status, location=location)
+            done = self.probe("local", "msul2", "--http-port", str(web.port), code=UNREACHABLE)
+            self.assertEqual(done.stdout, "local_error\n")
+            self.assertIn(says, done.stderr)
+            self.assertIn("plain HTTP only", done.stderr)
+            self.assertNotIn("check that it has this script", done.stderr)
+            self.assertEqual(len(web.paths), 1)
+
     def test_a_name_that_is_none_and_a_silent_server(self):
         self.lonc.write_hosts(["gone:msu:library:no-such-host.invalid:127.0.0.9", "msul2", "hole:msu:library:localhost:127.0.0.1"])
         done = self.assert_quick(10, lambda: self.probe("gone", "msul2", "--timeout", "1", code=UNREACHABLE))

@@ -1,8 +1,11 @@
 """loncctl status and top: what an administrator sees of a daemon, or why nothing is seen."""
 import json
 import os
+import pathlib
 import re
 import signal
+import socket
+import time
 import unittest
 
 from e2e.ctl import NO_MATCH, OK, UNREACHABLE, USAGE, CtlTest, Terminal
@@ -89,6 +92,31 @@ class StatusTest(CtlTest):
         for words in (("reload",), ("reconnect", "--all"), ("log-level", "debug")):
             self.assertIn("lonc says: ", self.run_ctl(self.lonc, *words, code=UNREACHABLE, **somebody).stderr)
 
+    def test_frozen_daemon(self):
+        """Is told soon, with what has become of its process."""
+        self.freeze(self.lonc)
+        done = self.assert_quick(20, lambda: self.run_ctl(self.lonc, "status", code=UNREACHABLE))
+        self.assertIn(f"lonc does not answer in time at its admin socket {self.lonc.logs}/lonc.admin: process "
+                      f"{self.lonc.pid()} (lonc) of its pid file {self.lonc.pid_file} is stopped", done.stderr)
+        self.assertIn(f"kill -CONT {self.lonc.pid()}", done.stderr)
+        self.lonc.signal(signal.SIGCONT)
+        self.assertIn("5 peers", self.out(self.lonc, "status"))
+
+    def test_daemon_that_says_nothing(self):
+        """The pid file names a process that is not stopped, or none at all."""
+        self.lonc.stop()
+        self.addCleanup(self.lonc.pid_file.unlink, missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.bind(str(self.lonc.logs / "lonc.admin"))
+            silent.listen()
+            for pid, says in ((os.getpid(), rf"process {os.getpid()} \(.+\) of .*lonc\.pid hangs, or is overloaded; "
+                                            rf"try again; .*watchdog.*kill -KILL {os.getpid()}, and start"),
+                              (0, r"names no process; systemd's watchdog .* `fuser .*lonc\.admin`")):
+                self.lonc.pid_file.write_text(f"{pid}\n")
+                done = self.assert_quick(20, lambda: self.run_ctl(self.lonc, "log-level", code=UNREACHABLE))
+                self.assertRegex(done.stderr, says)
+        (self.lonc.logs / "lonc.admin").unlink()
+
     def test_usage(self):
         for words in (("status", "a", "b"), ("status", "--all"), ("top", "msul1"), ("top", "--count", "0"),
                       ("top", "--interval", "0"), ("top", "--interval", "x"), ("status", "--count", "3"), ("statsu",)):
@@ -120,6 +148,40 @@ class StatusTest(CtlTest):
                 self.assertEqual(terminal.modes(), before)
                 self.assertTrue(text.startswith("\x1b[?1049h"), text)
                 self.assertTrue(text.endswith("\x1b[?25h\x1b[?1049l"), text)
+
+    def wait_until_it_asks_in_vain(self, pid):
+        """Between two questions it has no socket, and one that is answered has not the same one for so long."""
+        since = {}
+
+        def asks_long():
+            links = [os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+            now = time.monotonic()
+            for link in [link for link in links if link.startswith("socket:")]:
+                if now > since.setdefault(link, now) + 0.5:
+                    return True
+            return False
+
+        wait_for(asks_long, "it waits for an answer")
+
+    def test_top_ends_while_the_daemon_is_frozen(self):
+        """Also in the midst of a question that is not answered."""
+        for end in (b"q", signal.SIGTERM, signal.SIGINT):
+            with self.subTest(end), Terminal(self.lonc, "top", "--interval", "0.05") as terminal:
+                before = terminal.modes()
+                wait_for(lambda t=terminal: "5 peers" in t.read(), "a frame")
+                self.lonc.signal(signal.SIGSTOP)
+                try:
+                    self.wait_until_it_asks_in_vain(terminal.process.pid)
+                    if end == b"q":
+                        terminal.press(end)
+                    else:
+                        terminal.process.send_signal(end)
+                    code, text = self.assert_quick(2, terminal.finish)
+                finally:
+                    self.lonc.signal(signal.SIGCONT)
+                self.assertEqual(code, OK, text)
+                self.assertNotIn("does not answer", text)
+                self.assertEqual(terminal.modes(), before)
 
     def test_top_outlives_the_daemon(self):
         with Terminal(self.lonc, "top", "--interval", "0.2") as terminal:

@@ -1,4 +1,5 @@
 """/metrics of a running daemon: what stands there is true, and promtool finds nothing to complain about."""
+import os
 import shutil
 import subprocess
 import time
@@ -41,10 +42,16 @@ class MetricsTest(E2eTest):
         self.assertIsNone(admin.peer("msul2")["delayed"]["oldest_age_s"])
         self.assertEqual(admin.peer("msul1")["delayed"]["waiting"], 1)
         wait_for(lambda: metrics()['lonc_loop_lag_seconds_count'] > 0, "the loop was looked at")
-        if shutil.which("promtool"):
-            done = subprocess.run(["promtool", "check", "metrics"], input=admin.get("/metrics").text, text=True,
-                                  capture_output=True, check=False)
-            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_promtool_finds_nothing(self):
+        _, lonc = self.pair(["msul1"])
+        if not shutil.which("promtool"):
+            # One of several tests: that it was skipped is not seen from outside, so it fails where all must run.
+            self.assertNotIn("CI", os.environ, "promtool is missing: cmake/bootstrap.sh install test")
+            self.skipTest("promtool is missing: cmake/bootstrap.sh install test")
+        done = subprocess.run(["promtool", "check", "metrics"], input=lonc.admin().get("/metrics").text, text=True,
+                              capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
     def test_scrapes_of_a_thousand_peers_do_not_hold_up_the_relay(self):
         self.standin(["msul1"])

@@ -8,8 +8,15 @@
 
 namespace lonc::app {
 
-// The command name of a living process, at most 15 bytes; nothing if there is none or if it is a zombie, whose
-// files and locks are gone already.
+struct Process {
+  std::string name;         // of its command, at most 15 bytes
+  bool is_stopped = false;  // by a signal or a debugger: it does nothing until it is let go on
+};
+
+// Of a living process; nothing if there is none or if it is a zombie, whose files and locks are gone already.
+std::optional<Process> find_process(pid_t pid);
+
+// Its name alone.
 std::optional<std::string> process_name(pid_t pid);
 
 }  // namespace lonc::app
