@@ -52,6 +52,7 @@ void AdminConnection::close() {
 
 void AdminConnection::request_read(beast::error_code error) {
   if (is_answered_) return;
+  is_head_ = parser_->get().method() == http::verb::head;
   if (error == http::error::body_limit) return answer(admin_error(413, "the body is too long"));
   if (error == http::error::header_limit) return answer(admin_error(431, "the header is too long"));
   if (error == http::error::end_of_stream || error == beast::error::timeout) return;
@@ -80,7 +81,6 @@ void AdminConnection::work() {
     if (!error) self->answer(admin_error(504, "the disk has not answered in time; what was asked may still be done"));
   });
   auto& message = parser_->get();
-  is_head_ = message.method() == http::verb::head;
   AdminRequest request{.method = is_head_ ? "GET" : std::string(message.method_string()),
                        .target = std::string(message.target()),
                        .body = std::move(message.body())};
