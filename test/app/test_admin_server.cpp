@@ -131,6 +131,38 @@ TEST_CASE_METHOD(AdminFixture, "what is too long is refused") {
         "HTTP/1.1 413");
 }
 
+TEST_CASE_METHOD(AdminFixture, "who is still sending when he is refused gets the answer, and then the end") {
+  options.read_timeout = 10s;
+  options.rest_timeout = 10s;
+  options.most_refused = 1;
+  start();
+  const std::string part(4096, 'x');
+  // Reading the answer does not end it for the server, so that more can be sent.
+  const auto send_after_answer = [&](const lonc::net::UniqueFd& fd, std::string_view status) {
+    CHECK(status_of(rest_of(fd)) == status);
+    return ::send(fd.get(), part.data(), part.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(part.size());
+  };
+  const auto too_long = connect();
+  const std::string request = std::string(post_head) + "99999\r\n\r\n";
+  REQUIRE(::send(too_long.get(), request.data(), request.size(), 0) > 0);
+  CHECK(send_after_answer(too_long, "HTTP/1.1 413"));
+  std::vector<lonc::net::UniqueFd> silent;
+  for (std::size_t i = 1; i != options.most_connections; ++i) silent.push_back(connect());
+  const auto refused = connect();
+  CHECK(send_after_answer(refused, "HTTP/1.1 503"));
+  CHECK_FALSE(send_after_answer(connect(), "HTTP/1.1 503"));
+}
+
+TEST_CASE_METHOD(AdminFixture, "what comes after an early answer is read for a while only") {
+  options.rest_timeout = 100ms;
+  start();
+  const auto fd = connect();
+  const std::string request = std::string(post_head) + "99999\r\n\r\n";
+  REQUIRE(::send(fd.get(), request.data(), request.size(), 0) > 0);
+  CHECK(status_of(rest_of(fd)) == "HTTP/1.1 413");
+  CHECK(lonc::test::run_until(io, [&] { return ::send(fd.get(), "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE; }));
+}
+
 TEST_CASE_METHOD(AdminFixture, "what is not HTTP is told so or cut off") {
   start();
   for (const std::string& text : {std::string("\0\xff\0garbage\r\n\r\n", 14), std::string("GET / HTTP/9\r\n\r\n"),
