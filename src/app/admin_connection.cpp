@@ -54,6 +54,9 @@ void AdminConnection::refuse(AdminReply reply, bool may_linger) {
 }
 
 void AdminConnection::close() {
+  // So short an answer has gone to the system when this returns.
+  if (!is_answered_ && parser_->is_done())
+    return answer(admin_error(503, "lonc is shutting down; what was asked may have been done"));
   is_answered_ = true;
   work_timer_.cancel();
   stream_.close();

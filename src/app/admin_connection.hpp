@@ -39,6 +39,7 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   void start();
   // In place of start(): answers without reading the request. `may_linger`: see part().
   void refuse(AdminReply reply, bool may_linger);
+  // At the stop of the server. Whoever waits for an answer is told.
   void close();
 
  private:

@@ -214,7 +214,11 @@ TEST_CASE_METHOD(AdminFixture, "at the stop everybody is let go") {
   CHECK(lonc::test::run_until(io, [&] { return !kept.empty(); }));
   stop();
   CHECK(rest_of(silent).empty());
-  CHECK(rest_of(waiting).empty());
+  const std::string answer = rest_of(waiting);
+  CHECK(status_of(answer) == "HTTP/1.1 503");
+  CHECK(answer.find("shutting down") != std::string::npos);
+  REQUIRE(kept.size() == 1);
+  kept[0]({200, "late"});  // to nobody
 }
 
 TEST_CASE("the daemon's own user and root may use the admin socket, nobody else") {

@@ -26,7 +26,7 @@ struct AdminOptions {
   std::chrono::milliseconds read_timeout = std::chrono::seconds{10};   // for the whole request
   std::chrono::milliseconds work_timeout = std::chrono::seconds{60};   // a disk may hang
   std::chrono::milliseconds write_timeout = std::chrono::seconds{10};  // for the whole answer
-  std::chrono::milliseconds rest_timeout = std::chrono::seconds{1};    // of a request that was answered before its end
+  std::chrono::milliseconds rest_timeout = std::chrono::seconds{1};  // of a request that was answered before its end
 };
 
 class AdminServer {
@@ -43,7 +43,7 @@ class AdminServer {
 
   void start(std::unique_ptr<AdminDoor> door);
 
-  // Closes the door and what is connected; then calls `done`, on the server's
+  // Closes the door and what is connected; those who wait for an answer get 503. Then calls `done`, on the server's
   // strand. Also if it never started.
   void stop(std::function<void()> done);
 
