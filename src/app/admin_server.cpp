@@ -84,7 +84,7 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
       admit(std::move(fd));
     } catch (const std::exception& error) {
       // Of no consequence for the relay.
-      report(std::string("A connection to the admin socket failed: ") + error.what());
+      report(failure_reported_, std::string("A connection to the admin socket failed: ") + error.what());
     }
   }
 
@@ -92,15 +92,15 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
     const AdminAccess access = door_->access_of(fd.get());
     if (access == AdminAccess::none) {
       const auto user = user_of_peer(fd.get());
-      report("The user with the number " + (user ? std::to_string(*user) : "?") +
-             " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
+      report(refusal_reported_,
+             "The user with the number " + (user ? std::to_string(*user) : "?") +
+                 " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
       return refuse(
           std::move(fd),
           admin_error(403, "only lonc's own user and root may use this socket, and members of admin-group may read"));
     }
     if (!has_room_for(access))
-      return refuse(std::move(fd),
-                    admin_error(503, "there are too many connections to the admin socket: try again"));
+      return refuse(std::move(fd), admin_error(503, "there are too many connections to the admin socket: try again"));
     const auto connection = make_connection(std::move(fd), access);
     connections_.push_back({connection, access});
     connection->start();
@@ -141,10 +141,13 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
     }
   }
 
-  void report(const std::string& text) {
+  using Reported = std::optional<std::chrono::steady_clock::time_point>;
+
+  // Each kind has an interval of its own, so that none hides another.
+  void report(Reported& last, const std::string& text) {
     const auto now = std::chrono::steady_clock::now();
-    if (reported_ && now - *reported_ < report_interval) return;
-    reported_ = now;
+    if (last && now - *last < report_interval) return;
+    last = now;
     log_.write(core::Severity::warning,
                {.server = "PARENT", .status = "Admin socket", .status_since = std::chrono::system_clock::now()}, text);
   }
@@ -163,7 +166,8 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   std::optional<boost::asio::posix::basic_stream_descriptor<net::Strand>> watched_;
   std::vector<Connected> connections_;
   std::vector<std::weak_ptr<AdminConnection>> refused_;  // that may still be sending
-  std::optional<std::chrono::steady_clock::time_point> reported_;
+  Reported refusal_reported_;
+  Reported failure_reported_;
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
