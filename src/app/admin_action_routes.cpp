@@ -85,12 +85,11 @@ void add_action_routes(AdminApi& api, ActionServices services) {
   });
   api.add("GET", "/log-level",
           [shared](const std::string&, const Done& done) { done(level_reply(shared->log_level())); });
-  api.add("POST", "/log-level", [shared](const std::string& body, const Done& done) {
+  api.add("POST", "/log-level", [shared](const std::string& body, Done done) {
     const Json word = only_member(body, "level");
     const auto level = word.is_string() ? parse_log_level(word.get<std::string>()) : std::nullopt;
     if (!level) return done(admin_error(400, R"(the body has to be {"level": LEVEL}, with )" + log_level_words()));
-    shared->set_log_level(*level);
-    done(level_reply(*level));
+    shared->set_log_level(*level, [level = *level, done = std::move(done)] { done(level_reply(level)); });
   });
 }
 

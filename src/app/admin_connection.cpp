@@ -8,6 +8,7 @@
 #include <boost/beast/http/write.hpp>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -17,6 +18,9 @@ namespace {
 
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+
+constexpr std::size_t most_dropped = 1024 * 1024;  // bytes
+constexpr std::size_t dropped_at_once = 16 * 1024;
 
 }  // namespace
 
@@ -44,7 +48,15 @@ void AdminConnection::start() {
                    [self = shared_from_this()](beast::error_code error, std::size_t) { self->request_read(error); });
 }
 
+void AdminConnection::refuse(AdminReply reply, bool may_linger) {
+  may_linger_ = may_linger;
+  answer(std::move(reply));
+}
+
 void AdminConnection::close() {
+  // So short an answer has gone to the system when this returns.
+  if (!is_answered_ && parser_->is_done())
+    return answer(admin_error(503, "lonc is shutting down; what was asked may have been done"));
   is_answered_ = true;
   work_timer_.cancel();
   stream_.close();
@@ -52,6 +64,7 @@ void AdminConnection::close() {
 
 void AdminConnection::request_read(beast::error_code error) {
   if (is_answered_) return;
+  is_head_ = parser_->get().method() == http::verb::head;
   if (error == http::error::body_limit) return answer(admin_error(413, "the body is too long"));
   if (error == http::error::header_limit) return answer(admin_error(431, "the header is too long"));
   if (error == http::error::end_of_stream || error == beast::error::timeout) return;
@@ -80,7 +93,6 @@ void AdminConnection::work() {
     if (!error) self->answer(admin_error(504, "the disk has not answered in time; what was asked may still be done"));
   });
   auto& message = parser_->get();
-  is_head_ = message.method() == http::verb::head;
   AdminRequest request{.method = is_head_ ? "GET" : std::string(message.method_string()),
                        .target = std::string(message.target()),
                        .body = std::move(message.body())};
@@ -109,12 +121,35 @@ void AdminConnection::answer(AdminReply reply) {
   response_->prepare_payload();
   stream_.expires_after(options_.write_timeout);
   serializer_.emplace(*response_);
-  const auto written = [self = shared_from_this()](beast::error_code, std::size_t) { self->stream_.close(); };
+  const auto written = [self = shared_from_this()](beast::error_code error, std::size_t) {
+    if (error || self->parser_->is_done() || !self->may_linger_) return self->stream_.close();
+    self->part();
+  };
   if (is_head_) {
     http::async_write_header(stream_, *serializer_, written);
   } else {
     http::async_write(stream_, *serializer_, written);
   }
+}
+
+void AdminConnection::part() {
+  beast::error_code ignored;
+  stream_.socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
+  part_until_ = std::chrono::steady_clock::now() + options_.rest_timeout;
+  stream_.expires_at(part_until_);
+  drop_rest();
+}
+
+void AdminConnection::drop_rest() {
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(std::min(buffer_.max_size(), dropped_at_once)),
+                          [self = shared_from_this()](beast::error_code error, std::size_t size) {
+                            self->dropped_ += size;
+                            // The stream's own timer does not fire while there is always something to read.
+                            const bool is_over = std::chrono::steady_clock::now() >= self->part_until_;
+                            if (error || is_over || self->dropped_ > most_dropped) return self->stream_.close();
+                            self->drop_rest();
+                          });
 }
 
 }  // namespace lonc::app

@@ -13,6 +13,8 @@
 #include <boost/beast/http/span_body.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 
@@ -35,6 +37,9 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   AdminConnection& operator=(const AdminConnection&) = delete;
 
   void start();
+  // In place of start(): answers without reading the request. `may_linger`: see part().
+  void refuse(AdminReply reply, bool may_linger);
+  // At the stop of the server. Whoever waits for an answer is told.
   void close();
 
  private:
@@ -45,6 +50,10 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   std::optional<AdminReply> refusal() const;
   void work();
   void answer(AdminReply reply);
+  // A close with something unread becomes a reset, which can take the answer from whoever is still sending. So the rest
+  // is read and thrown away, for a while.
+  void part();
+  void drop_rest();
 
   net::Strand strand_;
   const int family_;
@@ -61,6 +70,9 @@ class AdminConnection : public std::enable_shared_from_this<AdminConnection> {
   std::optional<boost::beast::http::response_serializer<boost::beast::http::span_body<const char>>> serializer_;
   bool is_head_ = false;  // the answer is its header alone
   bool is_answered_ = false;
+  bool may_linger_ = true;
+  std::size_t dropped_ = 0;  // bytes
+  std::chrono::steady_clock::time_point part_until_;
 };
 
 }  // namespace lonc::app

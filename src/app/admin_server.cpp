@@ -23,16 +23,6 @@ constexpr int accept_batch = 16;                     // then others on the loop 
 constexpr std::chrono::milliseconds pause_time{100};  // while there is no descriptor
 constexpr std::chrono::minutes report_interval{10};
 
-// It is not waited for whether it is read.
-void refuse(const net::UniqueFd& fd, unsigned status, std::string_view reason, std::string_view text) {
-  const AdminReply reply = admin_error(status, text);
-  const std::string answer = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) +
-                             "\r\nContent-Type: " + std::string(reply.content_type) +
-                             "\r\nConnection: close\r\nContent-Length: " + std::to_string(reply.body->size()) +
-                             "\r\n\r\n" + *reply.body;
-  [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 }  // namespace
 
 class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl> {
@@ -90,25 +80,43 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   }
 
   void connected(net::UniqueFd fd) {
+    try {
+      admit(std::move(fd));
+    } catch (const std::exception& error) {
+      // Of no consequence for the relay.
+      report(failure_reported_, std::string("A connection to the admin socket failed: ") + error.what());
+    }
+  }
+
+  void admit(net::UniqueFd fd) {
     const AdminAccess access = door_->access_of(fd.get());
     if (access == AdminAccess::none) {
       const auto user = user_of_peer(fd.get());
-      report("The user with the number " + (user ? std::to_string(*user) : "?") +
-             " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
-      return refuse(fd, 403, "Forbidden",
-                    "only lonc's own user and root may use this socket, and members of admin-group may read");
+      report(refusal_reported_,
+             "The user with the number " + (user ? std::to_string(*user) : "?") +
+                 " was refused at the admin socket: only lonc's own user, root and admin-group may use it");
+      return refuse(
+          std::move(fd),
+          admin_error(403, "only lonc's own user and root may use this socket, and members of admin-group may read"));
     }
     if (!has_room_for(access))
-      return refuse(fd, 503, "Service Unavailable", "there are too many connections to the admin socket: try again");
-    try {
-      const auto connection = std::make_shared<AdminConnection>(
-          strand_, AdminVisit{std::move(fd), door_->family(), access}, options_, handler_, shared_from_this());
-      connections_.push_back({connection, access});
-      connection->start();
-    } catch (const std::exception& error) {
-      // Of no consequence for the relay.
-      report(std::string("A connection to the admin socket failed: ") + error.what());
-    }
+      return refuse(std::move(fd), admin_error(503, "there are too many connections to the admin socket: try again"));
+    const auto connection = make_connection(std::move(fd), access);
+    connections_.push_back({connection, access});
+    connection->start();
+  }
+
+  void refuse(net::UniqueFd fd, AdminReply reply) {
+    std::erase_if(refused_, [](const auto& connection) { return connection.expired(); });
+    const bool may_linger = refused_.size() < options_.most_refused;
+    const auto connection = make_connection(std::move(fd), AdminAccess::none);
+    if (may_linger) refused_.push_back(connection);
+    connection->refuse(std::move(reply), may_linger);
+  }
+
+  std::shared_ptr<AdminConnection> make_connection(net::UniqueFd fd, AdminAccess access) {
+    return std::make_shared<AdminConnection>(strand_, AdminVisit{std::move(fd), door_->family(), access}, options_,
+                                             handler_, shared_from_this());
   }
 
   bool has_room_for(AdminAccess access) {
@@ -128,12 +136,18 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
     for (const Connected& connected : std::exchange(connections_, {})) {
       if (const auto connection = connected.connection.lock()) connection->close();
     }
+    for (const auto& refused : std::exchange(refused_, {})) {
+      if (const auto connection = refused.lock()) connection->close();
+    }
   }
 
-  void report(const std::string& text) {
+  using Reported = std::optional<std::chrono::steady_clock::time_point>;
+
+  // Each kind has an interval of its own, so that none hides another.
+  void report(Reported& last, const std::string& text) {
     const auto now = std::chrono::steady_clock::now();
-    if (reported_ && now - *reported_ < report_interval) return;
-    reported_ = now;
+    if (last && now - *last < report_interval) return;
+    last = now;
     log_.write(core::Severity::warning,
                {.server = "PARENT", .status = "Admin socket", .status_since = std::chrono::system_clock::now()}, text);
   }
@@ -151,7 +165,9 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   std::unique_ptr<AdminDoor> door_;
   std::optional<boost::asio::posix::basic_stream_descriptor<net::Strand>> watched_;
   std::vector<Connected> connections_;
-  std::optional<std::chrono::steady_clock::time_point> reported_;
+  std::vector<std::weak_ptr<AdminConnection>> refused_;  // that may still be sending
+  Reported refusal_reported_;
+  Reported failure_reported_;
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)

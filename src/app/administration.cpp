@@ -99,8 +99,11 @@ void Administration::add_routes() {
        .reload = [this](const auto& done) { boost::asio::post(needs_.strand, [this, done] { needs_.reload(done); }); },
        .log_level = [this] { return needs_.log.level(); },
        .set_log_level =
-           [this](core::Severity level) {
-             boost::asio::post(needs_.strand, [this, level] { set_log_level(level); });
+           [this](core::Severity level, auto done) {
+             boost::asio::post(needs_.strand, [this, level, done = std::move(done)] {
+               set_log_level(level);
+               done();
+             });
            }});
 }
 

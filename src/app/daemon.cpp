@@ -244,6 +244,7 @@ void Daemon::refresh_status_later() {
   });
 }
 
+// When the daemon stops, whoever waits for the end of a reload is told so by the admin server.
 void Daemon::reload(ReloadDone done) {
   if (is_stopping_) return;
   if (done) next_reload_done_.push_back(std::move(done));

@@ -31,7 +31,12 @@ struct ActionFixture {
                             .drain = remember,
                             .reload = [this](const auto& done) { done(reloaded); },
                             .log_level = [this] { return level; },
-                            .set_log_level = [this](Severity severity) { level = severity; }});
+                            .set_log_level =
+                                [this](Severity severity, const auto& done) {
+                                  level = severity;
+                                  level_done = done;
+                                  if (is_level_quick) done();
+                                }});
   }
 
   AdminReply ask(const std::string& method, const std::string& target, const std::string& body = "") {
@@ -47,6 +52,8 @@ struct ActionFixture {
   PeersDone result{.done = 2};
   ReloadResult reloaded;
   Severity level = Severity::notice;
+  bool is_level_quick = true;
+  std::function<void()> level_done;
   AdminApi api;
 };
 
@@ -136,6 +143,17 @@ TEST_CASE_METHOD(ActionFixture, "the log level is told and set by the words of t
   CHECK(level == Severity::debug);
   CHECK(*post("/log-level", "{}").body ==
         "{\"error\":\"the body has to be {\\\"level\\\": LEVEL}, with one of debug, info, warning, critical\"}\n");
+}
+
+TEST_CASE_METHOD(ActionFixture, "a new log level is told when it is in force") {
+  is_level_quick = false;
+  std::optional<AdminReply> reply;
+  api.handle({"POST", "/log-level", R"({"level":"debug"})"}, [&](AdminReply answer) { reply = std::move(answer); });
+  CHECK_FALSE(reply);
+  REQUIRE(level_done);
+  level_done();
+  REQUIRE(reply);
+  CHECK(body_of(*reply) == json{{"level", "debug"}});
 }
 
 TEST_CASE("the status page is in the program as it is in config/") {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -132,6 +133,38 @@ TEST_CASE_METHOD(AdminFixture, "what is too long is refused") {
         "HTTP/1.1 413");
 }
 
+TEST_CASE_METHOD(AdminFixture, "who is still sending when he is refused gets the answer, and then the end") {
+  options.read_timeout = 10s;
+  options.rest_timeout = 10s;
+  options.most_refused = 1;
+  start();
+  const std::string part(4096, 'x');
+  // Reading the answer does not end it for the server, so that more can be sent.
+  const auto send_after_answer = [&](const lonc::net::UniqueFd& fd, std::string_view status) {
+    CHECK(status_of(rest_of(fd)) == status);
+    return ::send(fd.get(), part.data(), part.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(part.size());
+  };
+  const auto too_long = connect();
+  const std::string request = std::string(post_head) + "99999\r\n\r\n";
+  REQUIRE(::send(too_long.get(), request.data(), request.size(), 0) > 0);
+  CHECK(send_after_answer(too_long, "HTTP/1.1 413"));
+  std::vector<lonc::net::UniqueFd> silent;
+  for (std::size_t i = 1; i != options.most_connections; ++i) silent.push_back(connect());
+  const auto refused = connect();
+  CHECK(send_after_answer(refused, "HTTP/1.1 503"));
+  CHECK_FALSE(send_after_answer(connect(), "HTTP/1.1 503"));
+}
+
+TEST_CASE_METHOD(AdminFixture, "what comes after an early answer is read for a while only") {
+  options.rest_timeout = 100ms;
+  start();
+  const auto fd = connect();
+  const std::string request = std::string(post_head) + "99999\r\n\r\n";
+  REQUIRE(::send(fd.get(), request.data(), request.size(), 0) > 0);
+  CHECK(status_of(rest_of(fd)) == "HTTP/1.1 413");
+  CHECK(lonc::test::run_until(io, [&] { return ::send(fd.get(), "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE; }));
+}
+
 TEST_CASE_METHOD(AdminFixture, "what is not HTTP is told so or cut off") {
   start();
   for (const std::string& text : {std::string("\0\xff\0garbage\r\n\r\n", 14), std::string("GET / HTTP/9\r\n\r\n"),
@@ -183,7 +216,11 @@ TEST_CASE_METHOD(AdminFixture, "at the stop everybody is let go") {
   CHECK(lonc::test::run_until(io, [&] { return !kept.empty(); }));
   stop();
   CHECK(rest_of(silent).empty());
-  CHECK(rest_of(waiting).empty());
+  const std::string answer = rest_of(waiting);
+  CHECK(status_of(answer) == "HTTP/1.1 503");
+  CHECK(answer.find("shutting down") != std::string::npos);
+  REQUIRE(kept.size() == 1);
+  kept[0]({200, "late"});  // to nobody
 }
 
 TEST_CASE("the daemon's own user and root may use the admin socket, nobody else") {
@@ -200,14 +237,25 @@ TEST_CASE_METHOD(AdminFixture, "another user is refused, even when the mode of t
   REQUIRE(::chmod(path.c_str(), 0666) == 0);
   lonc::test::Child other([&] {
     if (::setuid(65534) != 0) return 2;
-    auto [fd, error] = connect_local(path);
-    if (error != 0) return 3;
-    const int flags = ::fcntl(fd.get(), F_GETFL);
-    ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
-    std::array<char, 12> answer{};
-    if (::recv(fd.get(), answer.data(), answer.size(), MSG_WAITALL) != 12) return 4;
-    return std::string_view(answer.data(), 12) == "HTTP/1.1 403" ? 0 : 5;
+    for (int i = 0; i != 2; ++i) {
+      auto [fd, error] = connect_local(path);
+      if (error != 0) return 3;
+      const int flags = ::fcntl(fd.get(), F_GETFL);
+      ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
+      std::array<char, 12> answer{};
+      if (::recv(fd.get(), answer.data(), answer.size(), MSG_WAITALL) != 12) return 4;
+      if (std::string_view(answer.data(), 12) != "HTTP/1.1 403") return 5;
+    }
+    return 0;
   });
-  CHECK(lonc::test::run_until(io, [&] { return log.has("The user with the number 65534 was refused"); }));
-  CHECK(other.wait() == 0);
+  std::optional<int> ended;
+  std::thread waiter([&] {
+    const int status = other.wait();
+    boost::asio::post(io, [&ended, status] { ended = status; });
+  });
+  CHECK(lonc::test::run_until(io, [&] { return ended.has_value(); }));
+  waiter.join();
+  CHECK(ended == 0);
+  REQUIRE(log.lines().size() == 1);  // for both
+  CHECK(log.has("The user with the number 65534 was refused"));
 }

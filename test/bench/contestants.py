@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -38,11 +39,46 @@ def status_kb(pid, name):
     return 0
 
 
-class Process:
-    """A child process that ends with the benchmark."""
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
-    def __init__(self, command, name, directory, **options):
+
+class NotifySocket:
+    """What systemd is to a service: a socket where it tells how it is, and a watchdog that wants to hear of it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.heard = set()  # the first words of what came
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def environment(self):
+        return os.environ | {"NOTIFY_SOCKET": str(self.path), "WATCHDOG_USEC": "30000000"}
+
+    def read(self):
+        while message := self.socket.recv(4096):
+            self.heard.add(message.split(b"=")[0].decode())
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", str(self.path))
+        self.reader.join()
+        self.socket.close()
+        self.path.unlink()
+
+
+class Process:
+    """A child process that ends with the benchmark, and its notify socket with it."""
+
+    def __init__(self, command, name, directory, notify=None, **options):
         self.name = name
+        self.notify = notify
+        if notify:
+            options = {"env": notify.environment()} | options
         self.errors = (directory / f"{name}.err").open("wb")
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                         stderr=self.errors, **({"stdout": self.errors} | options))
@@ -57,6 +93,9 @@ class Process:
                 self.process.kill()
                 self.process.wait()
         self.errors.close()
+        if self.notify:
+            self.notify.close()
+            self.notify = None
 
     def is_running(self):
         return self.process.poll() is None
@@ -116,7 +155,7 @@ class Direct:
 
 
 def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="data1"):
-    """Makes the directories of a node and returns how lonc is started in it."""
+    """Makes the directories of a node and returns how lonc is started in it, with the admin endpoint over TCP."""
     for name in ("sockets/delayed", "perl/logs", "lonTabs", "html/lon-status"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     hosts = hosts or {"peer1": "127.0.0.1"}
@@ -127,7 +166,7 @@ def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="dat
     values = {
         "host-id": own_id, "socket-dir": directory / "sockets", "daemon-dir": directory / "perl",
         "tab-dir": directory / "lonTabs", "doc-root": directory / "html", "lond-port": port,
-        "user": pwd.getpwuid(os.getuid()).pw_name,
+        "user": pwd.getpwuid(os.getuid()).pw_name, "admin-address": f"127.0.0.1:{free_port()}",
     } | (settings or {})
     words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     return [binary, "--config", directory / "lonc.conf", "--perlsetvar", directory / "perlsetvar.conf", *words]
@@ -136,7 +175,28 @@ def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="dat
 def start_lonc(binary, directory, port, name="lonc", wrapper=(), **options):
     place = directory / name
     command = [*wrapper, *lonc_command(binary, place, port, **options)]
-    return Contestant(command, name, directory, place / "sockets" / "peer1")
+    return Contestant(command, name, directory, place / "sockets" / "peer1",
+                      notify=NotifySocket(directory / f"{name}.notify"))
+
+
+def start_lonc_alone(binary, memory_directory, directory, number, name=None, settings=None):
+    """With so many peers, all refusing, under a limit of 16,384 descriptors. Returns it, and after how many seconds it
+    was ready."""
+    name = name or f"many{number}"
+    hosts = {f"p{i}": f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}" for i in range(number)}
+    place = memory_directory / name
+    command = ["prlimit", "--nofile=16384", *lonc_command(binary, place, free_port(), hosts=hosts, settings=settings)]
+    log = place / "perl/logs/lonc.log"
+    notify = NotifySocket(directory / f"{name}.notify")
+    begun = time.monotonic()
+    lonc = Process(command, name, directory, notify=notify)
+    try:
+        wait_for(lambda: log.exists() and "Done starting initial servers" in log.read_text(errors="replace"),
+                 "lonc is ready", 60)
+    except RuntimeError:
+        lonc.stop()
+        raise
+    return lonc, time.monotonic() - begun
 
 
 def start_nutcracker(directory, port, connections, name=None):
@@ -154,10 +214,7 @@ def start_nutcracker(directory, port, connections, name=None):
   servers:
    - 127.0.0.1:{port}:1
 """)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        stats = probe.getsockname()[1]
-    command = ["nutcracker", "-c", config, "-s", stats, "-a", "127.0.0.1", "-i", "3600000", "-m", "16384",
+    command = ["nutcracker", "-c", config, "-s", free_port(), "-a", "127.0.0.1", "-i", "3600000", "-m", "16384",
                "-o", directory / f"{name}.log", "-v", "0"]
     return Contestant(command, name, directory, path)
 

@@ -15,11 +15,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from bench import contestants as make  # noqa: E402
-from bench import special  # noqa: E402
+from bench import scraping, special  # noqa: E402
 from bench.plot import plot  # noqa: E402
 from bench.shapes import Shapes  # noqa: E402
 from bench.measure import median  # noqa: E402
-from bench.table import Table, shape_rows, shapes_markdown, special_rows  # noqa: E402
+from bench.table import Table, metrics_rows, shape_rows, shapes_markdown, special_rows  # noqa: E402
 
 DOCUMENT = HERE.parent.parent / "docs" / "performance.md"
 PLOT = HERE.parent.parent / "docs" / "performance.svg"
@@ -57,7 +57,7 @@ def special_cases(setup, shapes):
         "overload": lambda: special.overload(setup), "idle": lambda: special.idle_clients(setup),
         "idle 10,000": lambda: special.idle_clients(setup, 10_000),
         "many 1,000": lambda: special.many_peers(setup, 1000), "many": lambda: special.many_peers(setup, 10_000),
-        "threads": lambda: special.threads(setup),
+        "threads": lambda: special.threads(setup), "metrics": lambda: scraping.metrics(setup),
     }
     found = {}
     for name, case in cases.items():
@@ -66,18 +66,30 @@ def special_cases(setup, shapes):
     return found
 
 
+def metrics_text(many):
+    return (f"A scrape with 1,000 peers is {many['bytes'] / 1e6:.1f} MB of text; before the first one lonc had "
+            f"{many['rss_before_mb']:.0f} MB.")
+
+
+def report_metrics(found):
+    table = Table()
+    metrics_rows(table, found)
+    return f"{table.markdown()}\n\n{metrics_text(found['many'])}"
+
+
 def report(setup, shapes, found):
     table = Table()
     shape_rows(table, shapes)
     special_rows(table, found)
     command = "cmake/bootstrap.sh bench" + (" --quick" if setup.quick else "")
     lines = [f"{datetime.date.today()}, `{command}`, {setup.rounds} rounds, {machine()}; client, peer and contestant on "
-             "the same machine. `pipeline-depth`, `pipeline-safe` and `slow-commands` as by default; the requests are "
+             "the same machine. lonc has a watchdog and its admin endpoint, over TCP, too. `pipeline-depth`, `pipeline-safe` and `slow-commands` as by default; the requests are "
              "`get`, which is on `pipeline-safe`.", "", table.markdown(), "",
              f"10,000 idle clients: {found['idle 10,000']:.0f} bytes each. 1,000 peers away: ready after "
              f"{found['many 1,000']['ready_s']:.2f} s, {found['many 1,000']['cpu'] * 100:.1f} % of a core, "
              f"{found['many 1,000']['rss_mb']:.0f} MB. Overload: at most {found['overload']['memory_mb']:.0f} MB; "
              f"{found['overload']['offered']:.1f} times the capacity came through as answers and refusals.",
+             "", metrics_text(found["metrics"]["many"]),
              "", "System calls per request, 64 clients, under strace: " + "; ".join(
                  f"{name} {'kept open' if kept else 'a connection each'} {calls:.2f}"
                  for (name, kept), calls in shapes.calls.items()) + ".", "",
@@ -100,6 +112,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
     parser.add_argument("--rounds", type=int, help="in place of 7")
     parser.add_argument("--shapes-only", action="store_true", help="only the matrix, printed")
+    parser.add_argument("--metrics-only", action="store_true", help="only what the metrics cost, printed")
     parser.add_argument("--write", action="store_true", help="replace the measured part of docs/performance.md")
     given = parser.parse_args()
     for program in ("nutcracker", "haproxy", "strace", "perl"):
@@ -107,6 +120,10 @@ def main():
             sys.exit(f"{program} is missing: cmake/bootstrap.sh install bench")
     with tempfile.TemporaryDirectory(prefix="lonc-bench-") as directory:
         setup = Setup(given, pathlib.Path(directory))
+        if given.metrics_only:
+            print(report_metrics(scraping.metrics(setup)))
+            shutil.rmtree(setup.memory_directory, ignore_errors=True)
+            return
         shapes = Shapes(setup)
         shapes.run()
         if given.shapes_only:

@@ -172,19 +172,8 @@ def idle_clients(setup, number=1000):
 
 def many_peers(setup, number):
     """So many peers, all refusing, under a limit of 16,384 descriptors."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    hosts = {f"p{i}": f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}" for i in range(number)}
-    place = setup.memory_directory / f"many{number}"
-    command = ["prlimit", "--nofile=16384", *make.lonc_command(setup.binary, place, port, hosts=hosts)]
-    begun = time.monotonic()
-    lonc = make.Process(command, f"many{number}", setup.directory)
+    lonc, ready = make.start_lonc_alone(setup.binary, setup.memory_directory, setup.directory, number)
     try:
-        log = place / "perl/logs/lonc.log"
-        make.wait_for(lambda: log.exists() and "Done starting initial servers" in log.read_text(errors="replace"),
-                      "lonc is ready", 60)
-        ready = time.monotonic() - begun
         time.sleep(5 if setup.quick or number < 10_000 else 50)  # until the back-off has come to its bound
         window = 5 if setup.quick or number < 10_000 else 15
         before = make.cpu_ns(lonc.pid)

@@ -50,6 +50,17 @@ def shape_rows(table, shapes):
     table.at_most("system calls per request, 64 clients, a connection each", shapes.calls[("lonc", 0)], 6.5)
 
 
+def metrics_rows(table, metrics):
+    for kept, title in ((0, "a connection per request"), (1, "kept open")):
+        load = metrics["load"][kept]
+        table.report(f"a scrape of /metrics each second, 250 peers, 64 clients, {title}: CPU per request against none",
+                     load["cpu"])
+        table.report("the same: p99", load["p99"])
+    many = metrics["many"]
+    table.report("1,000 peers: CPU per scrape, ms", many["cpu_ms"], form="{:.1f}")
+    table.report("1,000 peers, ten scrapes: RSS, MB", many["rss_mb"], form="{:.0f}")
+
+
 def special_rows(table, found):
     table.at_most("p99.9 at half of its own maximum, against nutcracker", found["latency"]["ratio"], 1.0)
     table.at_most("`encrypt:` of 64 B: CPU on top of plain, one request at a time on a connection for both",
@@ -70,6 +81,7 @@ def special_rows(table, found):
     table.at_most("10,000 peers away: RSS, MB", many["rss_mb"], 100, form="{:.0f}")
     table.report("two threads against one, 4 peers: throughput", found["threads"]["throughput"])
     table.report("two threads against one, 4 peers: CPU per request", found["threads"]["cpu"])
+    metrics_rows(table, found["metrics"])
 
 
 def shapes_markdown(shapes):

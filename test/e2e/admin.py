@@ -50,6 +50,14 @@ class Admin:
         finally:
             connection.close()
 
+    def raw(self, data):
+        """All that is answered to these bytes."""
+        connection = self.connect()
+        connection.connect()
+        with connection.sock as wire:
+            wire.sendall(data)
+            return b"".join(iter(lambda: wire.recv(65536), b""))
+
     def get(self, target):
         return self.ask("GET", target)
 

@@ -150,6 +150,10 @@ class TcpTest(E2eTest):
         self.assertEqual(refused.status, 405)
         self.assertIn("read", refused.json()["error"])
         self.assertEqual(tcp.ask("GET", "/status", headers={"Host": "evil.example"}).status, 403)
+        for host, status in (("localhost", 200), ("evil.example", 403)):
+            head = tcp.raw(f"HEAD /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            self.assertTrue(head.startswith(f"HTTP/1.1 {status} ".encode()), head)
+            self.assertTrue(head.endswith(b"\r\n\r\n"), head)
         self.assertEqual(lonc.admin().peer("msul1")["state"], "up")
 
     def test_what_can_not_be_had_is_told_and_the_rest_goes_on(self):

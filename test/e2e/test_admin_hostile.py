@@ -117,6 +117,18 @@ class HostileTest(E2eTest):
         self.assert_relay_undisturbed(lambda attack, door: [attack.add(lambda: throw(door)) for _ in range(3)])
         self.assertEqual(self.lonc.request("msul1", "whoami"), "msul1")
 
+    def test_what_is_refused_before_its_end_is_told_why(self):
+        too_long = b"x" * 500_000
+        for door, body_limit in zip(self.doors, (512 * 1024, 8 * 1024)):
+            head = f"POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body_limit + 1}\r\n\r\n".encode()
+            self.assertTrue(door.raw(head + too_long).startswith(b"HTTP/1.1 413 "))
+            self.assertTrue(door.raw(b"GET /" + too_long).startswith(b"HTTP/1.1 431 "))
+            silent = [self.connect(door) for _ in range(20)]  # also if the last ones are not gone yet
+            refused = door.raw(b"GET /" + too_long)
+            for wire in silent:
+                wire.close()
+            self.assertTrue(refused.startswith(b"HTTP/1.1 503 "), refused[:20])
+
     def test_slow(self):
         def prepare(attack, door):
             for _ in range(6):

@@ -31,7 +31,7 @@ struct ActionServices {
   std::function<void(PeerChoice, std::function<void(PeersDone)>)> drain;
   std::function<void(std::function<void(const ReloadResult&)>)> reload;
   std::function<core::Severity()> log_level;
-  std::function<void(core::Severity)> set_log_level;
+  std::function<void(core::Severity, std::function<void()> done)> set_log_level;  // `done` when it is in force
 };
 
 void add_action_routes(AdminApi& api, ActionServices services);

@@ -20,11 +20,13 @@ namespace lonc::app {
 struct AdminOptions {
   std::size_t most_connections = 16;
   std::size_t most_readers = 12;  // of these, such as may only read: they can not keep others out
+  std::size_t most_refused = 16;  // whose rest is read after they were refused; others may lose the answer
   std::size_t header_limit = 8 * 1024;
   std::size_t body_limit = 512 * 1024;
   std::chrono::milliseconds read_timeout = std::chrono::seconds{10};   // for the whole request
   std::chrono::milliseconds work_timeout = std::chrono::seconds{60};   // a disk may hang
   std::chrono::milliseconds write_timeout = std::chrono::seconds{10};  // for the whole answer
+  std::chrono::milliseconds rest_timeout = std::chrono::seconds{1};  // of a request that was answered before its end
 };
 
 class AdminServer {
@@ -41,7 +43,7 @@ class AdminServer {
 
   void start(std::unique_ptr<AdminDoor> door);
 
-  // Closes the door and what is connected; then calls `done`, on the server's
+  // Closes the door and what is connected; those who wait for an answer get 503. Then calls `done`, on the server's
   // strand. Also if it never started.
   void stop(std::function<void()> done);
 

@@ -1,0 +1,105 @@
+"""What the metrics cost: a scrape of /metrics each second beside a load, and one with many peers."""
+import http.client
+import threading
+import time
+
+from bench import contestants as make
+from bench.measure import measure, median, ratios
+
+PEERS = 250  # of the lonc under load, all up
+
+
+def scrape(port):
+    """Bytes of the text."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        response = connection.getresponse()
+        if response.status != 200:
+            raise RuntimeError(f"/metrics: {response.status}")
+        return len(response.read())
+    finally:
+        connection.close()
+
+
+class Scraper:
+    """Scrapes once a second, the first time after half a second, as long as it is entered."""
+
+    def __init__(self, port):
+        self.port = port
+        self.count = 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        pause = 0.5
+        while not self.is_over.wait(pause):
+            scrape(self.port)
+            self.count += 1
+            pause = 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+
+def beside_load(setup):
+    """CPU per request and p99 of 64 clients with scrapes over that without, in turns: {kept: {"cpu", "p99"}}."""
+    peer = make.Peer(setup.programs, setup.directory)
+    port = make.free_port()
+    hosts = {"peer1": "127.0.0.1"} | {f"p{i}": "127.0.0.1" for i in range(PEERS - 1)}
+    lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name="scraped", hosts=hosts,
+                           settings={"admin-address": f"127.0.0.1:{port}"})
+    found = {}
+    try:
+        for kept in (0, 1):
+            results = {"with": [], "without": []}
+            for number in range(setup.rounds):
+                for which in ("with", "without") if number % 2 else ("without", "with"):
+                    load = {"clients": 64, "keep": kept, "milliseconds": 1000}
+                    if which == "without":
+                        results[which].append(measure(setup.programs, lonc, **load))
+                        continue
+                    with Scraper(port) as scraper:
+                        results[which].append(measure(setup.programs, lonc, **load))
+                    if not scraper.count:
+                        raise RuntimeError("nothing was scraped")
+            found[kept] = {what: median(ratios(*([result[what] for result in results[which]]
+                                                 for which in ("with", "without")))) for what in ("cpu", "p99")}
+        if not {"READY", "WATCHDOG"} <= lonc.notify.heard:
+            raise RuntimeError(f"it has told its manager {lonc.notify.heard}, and not READY and WATCHDOG")
+        return found
+    finally:
+        lonc.stop()
+        peer.stop()
+
+
+def many_peers(setup, number, scrapes=10):
+    """Milliseconds of CPU per scrape on top of what it takes at rest, bytes of the text, and RSS in MB before and
+    after, with so many peers that are away."""
+    port = make.free_port()
+    lonc, _ = make.start_lonc_alone(setup.binary, setup.memory_directory, setup.directory, number,
+                                    name=f"scraped{number}", settings={"admin-address": f"127.0.0.1:{port}"})
+    try:
+        time.sleep(3)
+        window = 3
+        before, rss = make.cpu_ns(lonc.pid), make.status_kb(lonc.pid, "VmRSS")
+        time.sleep(window)
+        at_rest = (make.cpu_ns(lonc.pid) - before) / window  # ns of CPU a second
+        before, begun = make.cpu_ns(lonc.pid), time.monotonic()
+        for _ in range(scrapes):
+            size = scrape(port)
+            time.sleep(0.1)
+        spent = make.cpu_ns(lonc.pid) - before - at_rest * (time.monotonic() - begun)
+        return {"cpu_ms": max(0, spent) / 1e6 / scrapes, "bytes": size, "rss_before_mb": rss / 1024,
+                "rss_mb": make.status_kb(lonc.pid, "VmRSS") / 1024}
+    finally:
+        lonc.stop()
+
+
+def metrics(setup):
+    return {"load": beside_load(setup), "many": many_peers(setup, 1000)}
