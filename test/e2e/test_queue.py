@@ -188,7 +188,7 @@ class UpTest(Administration, QueueTest):
         self.assertIn("is not yours", done.stderr)
         self.admin.chmod(0o666)
         done = self.run_ctl(self.lonc, "queue", "list", code=UNREACHABLE, user="nobody", group="nogroup")
-        self.assertIn("only lonc's own user, root", done.stderr)
+        self.assertIn("only lonc's own user and root", done.stderr)
 
     def test_stale_socket(self):
         """kill -9: nobody listens, so loncctl works alone; the next lonc replaces the socket."""
