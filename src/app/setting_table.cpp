@@ -164,7 +164,7 @@ void add_links(Builder& table) {
   table.count<unsigned>({"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
                         "How many attempts to connect run at once, all peers together.");
   table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, yes,
-                        "How many requests may be in flight on one connection when all connections are busy. A "
+                        "How many requests may be in flight on one connection, mostly when all are busy. A "
                         "connection that breaks or times out costs all that are on it. 1: one at a time.");
   table.commands(
       {"pipeline-safe"}, &Settings::pipeline_safe,

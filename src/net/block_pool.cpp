@@ -1,6 +1,6 @@
 // operator new and delete of every program that uses this layer: freed blocks of up to 2 kB are kept by each thread
-// and used again. A client that comes, asks and goes needs half a dozen of them (its session, the frames of its
-// coroutines, the handlers of its waits), and malloc's own cache holds too few of a size for dozens of clients at once.
+// and used again. A client that comes, asks and goes needs some of them (its session, its place in lists, the handlers
+// of a turn), and malloc's own cache holds too few of a size for dozens of clients at once.
 #include <malloc.h>
 
 #include <array>

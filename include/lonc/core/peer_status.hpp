@@ -15,7 +15,7 @@ enum class PeerState {
   starting,  // the first attempt since start, reload or loss of a working connection runs: requests wait
   up,        // at least one connection is ready
   away,      // the last attempt failed: requests are answered con_lost at once; attempts go on
-  given_up,  // max-attempts failed in a row: no attempt until SIGUSR1 or a reload
+  given_up,  // max-attempts failed in a row: no attempt until SIGUSR1, a reload, or an administrator
   paused,    // an administrator has taken it out of service: con_lost at once, and nothing is tried
   draining,  // the session is coming to its end: no new request is taken
   stopped,   // nothing is open any more
@@ -34,7 +34,7 @@ struct PeerCounters {
   std::uint64_t delayed_delivered = 0;  // delayed messages that the peer has taken
   std::uint64_t delayed_failed = 0;     // sendings of delayed messages that brought no answer
   std::uint64_t delayed_set_aside = 0;  // delayed messages that the peer did not want
-  std::uint64_t bytes_sent = 0;         // of whole lines to the peer, handshakes included
+  std::uint64_t bytes_sent = 0;         // of whole lines for the peer, handshakes included
   std::uint64_t bytes_received = 0;
   std::uint64_t reconnects = 0;  // how often the peer was up again after all connections had been lost
 };
