@@ -107,6 +107,8 @@ class ReloadTest(ServiceTest):
         self.expect_warning(r"^lonc: .*(lonc\.conf|no-such-setting|nothing was changed)")
         self.container.systemctl("reload", "lonc", check=False)
         wait_for(lambda: "no-such-setting" in self.node.log_file.read_text(), "the log names the setting")
+        place = f"lonc.conf:{len(old.splitlines()) + 1}: error: "
+        wait_for(lambda: any(place in entry["MESSAGE"] for entry in self.lonc_entries()), "the journal names the line")
         self.assertEqual(self.node.main_pid(), before)
         self.node.wait_serving()
         conf.write_text(old)
