@@ -6,15 +6,13 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 namespace lonc::net {
 
 namespace {
 
-constexpr std::size_t most_at_once = 64;         // then others on the loop have their turn
-constexpr std::chrono::seconds kept_unused{10};  // at most twice as long
+constexpr std::size_t most_at_once = 64;  // then others on the loop have their turn
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
@@ -58,7 +56,7 @@ void SocketWatch::forget() {
 void SocketWatch::give_back_later() {
   if (watched_ > 0 || handler_ == nullptr || !epoll_ || std::exchange(is_timer_set_, true)) return;
   was_used_ = false;
-  timer_.expires_after(kept_unused);
+  timer_.expires_after(keep_unused_);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     self->is_timer_set_ = false;
     if (error || self->watched_ > 0 || self->handler_ == nullptr) return;

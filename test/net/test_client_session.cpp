@@ -1,4 +1,5 @@
 #include "net/net_support.hpp"
+#include "net/no_more_descriptors.hpp"
 #include "support/catch.hpp"
 
 #include <lonc/net/client_session.hpp>
@@ -262,4 +263,27 @@ TEST_CASE("ClientSession: a client that says much but takes nothing of its answe
     f.wire->send("x");
     return f.is_gone;
   }));
+}
+
+TEST_CASE("ClientSession: one that can not be watched for want of a descriptor is looked at again, and answered") {
+  Fixture f;
+  f.answer = "ok";
+  {
+    const lonc::test::NoMoreDescriptors none;
+    run_ready(f.io);  // nothing has been said: now it would be watched
+    REQUIRE(f.wire->send("a\n"));
+    REQUIRE(run_until(f.io, [&] { return f.lines == Strings{"a"}; }));
+    CHECK(f.wire->received() == "ok\n");
+    CHECK_FALSE(f.is_gone);
+  }
+  REQUIRE(f.wire->send("b\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines == Strings{"a", "b"}; }));
+}
+
+TEST_CASE("ClientSession: the rest of an answer goes out also where no descriptor is left to wait with") {
+  Fixture f;
+  f.answer = std::string(600'000, 'x');
+  const lonc::test::NoMoreDescriptors none;
+  REQUIRE(f.wire->send("a\n"));
+  REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 600'001; }));
 }

@@ -1,10 +1,10 @@
 #include "net/net_support.hpp"
+#include "net/no_more_descriptors.hpp"
 #include "support/catch.hpp"
 
 #include <lonc/net/local_listener.hpp>
 
 #include <boost/asio/post.hpp>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@ using lonc::net::LocalListener;
 using lonc::net::SocketFile;
 using lonc::net::UniqueFd;
 using lonc::test::connect_local;
+using lonc::test::NoMoreDescriptors;
 using lonc::test::run_ready;
 using lonc::test::run_until;
 using lonc::test::TempDir;
@@ -53,24 +54,6 @@ struct Fixture {
     if (error != 0) throw std::system_error(error, std::system_category());
     return Wire(std::move(fd));
   }
-};
-
-// No descriptor is given any more: those that are open now are all there are.
-class NoMoreDescriptors {
- public:
-  NoMoreDescriptors() : NoMoreDescriptors(static_cast<rlim_t>(UniqueFd(::dup(STDERR_FILENO)).get())) {}
-  explicit NoMoreDescriptors(rlim_t limit) {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    rlimit low = before_;
-    low.rlim_cur = limit;
-    ::setrlimit(RLIMIT_NOFILE, &low);
-  }
-  ~NoMoreDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  NoMoreDescriptors(const NoMoreDescriptors&) = delete;
-  NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
-
- private:
-  rlimit before_{};
 };
 
 struct stat status_of(const std::string& path) {

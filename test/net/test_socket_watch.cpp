@@ -1,9 +1,12 @@
 #include "net/net_support.hpp"
+#include "net/no_more_descriptors.hpp"
 #include "support/catch.hpp"
 
 #include <lonc/net/socket_watch.hpp>
 
 #include <boost/asio/post.hpp>
+#include <fcntl.h>
+#include <unistd.h>
 
 using lonc::net::SocketWatch;
 using lonc::net::UniqueFd;
@@ -26,7 +29,7 @@ struct Fixture : SocketWatch::Handler {
 
   boost::asio::io_context io;
   lonc::net::Strand strand = boost::asio::make_strand(io);
-  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
+  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this, std::chrono::milliseconds{5});
   std::vector<std::string> told;
   bool closes = false;
 };
@@ -91,4 +94,32 @@ TEST_CASE("SocketWatch says nothing after close, also from within what it tells"
   CHECK(f.told.size() == 1);
   CHECK(f.watch->add(ours.get(), 1, reading) == std::errc::operation_canceled);
   CHECK(f.watch->change(ours.get(), 1, reading) == std::errc::operation_canceled);
+}
+
+TEST_CASE("SocketWatch: its descriptor is given back when nothing is watched any more, and taken again") {
+  Fixture f;
+  auto [ours, theirs] = socket_pair();
+  Wire wire(std::move(theirs));
+  const int next = UniqueFd(::dup(STDERR_FILENO)).get();
+  const auto is_free = [next] { return ::fcntl(next, F_GETFD) < 0; };
+  for (const std::string text : {"once", "twice"}) {
+    REQUIRE_FALSE(f.watch->add(ours.get(), 1, reading));
+    CHECK_FALSE(is_free());
+    f.watch->forget();
+    REQUIRE(run_until(f.io, is_free));
+  }
+  REQUIRE_FALSE(f.watch->add(ours.get(), 1, reading));
+  REQUIRE(wire.send("a"));
+  REQUIRE(run_until(f.io, [&] { return f.told == Strings{"1 ready"}; }));
+}
+
+TEST_CASE("SocketWatch says that there is no descriptor for it, and loses none by that") {
+  Fixture f;
+  auto [ours, theirs] = socket_pair();
+  {
+    const lonc::test::NoMoreDescriptors none;
+    CHECK(f.watch->add(ours.get(), 1, reading) == std::errc::too_many_files_open);
+    CHECK(f.watch->change(ours.get(), 1, reading) == std::errc::operation_canceled);
+  }
+  CHECK_FALSE(f.watch->add(ours.get(), 1, reading));
 }

@@ -3,10 +3,12 @@
 // it would with the loop itself. Knows sockets by a number alone.
 #pragma once
 
+#include <lonc/core/types.hpp>
 #include <lonc/net/executor.hpp>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,8 +28,10 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
   };
   enum class Interest { reading, reading_and_writing };
 
-  // `handler` is called until close().
-  SocketWatch(Strand strand, Handler& handler) : strand_(std::move(strand)), handler_(&handler), timer_(strand_) {}
+  // `handler` is called until close(). `keep_unused`: for how long, or twice that, the epoll instance stays when nothing
+  // is watched any more.
+  SocketWatch(Strand strand, Handler& handler, core::Duration keep_unused = std::chrono::seconds{10})
+      : strand_(std::move(strand)), handler_(&handler), keep_unused_(keep_unused), timer_(strand_) {}
 
   // From now on until `fd` is closed, which forget() is to be told then. What is true already is told as well. Never
   // tells from within this call. There may be no descriptor for it (EMFILE).
@@ -47,8 +51,9 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
 
   Strand strand_;
   Handler* handler_;  // none after close()
-  // The epoll instance: there from an add() until some seconds after the last of its sockets was forgotten, so that a
-  // peer without idle clients needs no descriptor for them.
+  const core::Duration keep_unused_;
+  // The epoll instance: there from an add() until a while after the last of its sockets was forgotten, so that a peer
+  // without idle clients needs no descriptor for them.
   std::optional<boost::asio::posix::basic_stream_descriptor<Strand>> epoll_;
   std::size_t watched_ = 0;
   Timer timer_;
