@@ -5,6 +5,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ namespace {
 // Texts that say how many were made before; as long as the test wants them.
 struct TextFixture {
   std::string make(const Snapshot&) {
+    if (may_go_on.valid()) may_go_on.wait();
     if (fails) throw std::runtime_error("no memory");
     return std::to_string(++made) + std::string(size, '.');
   }
@@ -37,6 +39,7 @@ struct TextFixture {
       strand,
       {.parent = [] { return ParentReport{}; }, .peers = [](const auto& done) { done(std::vector<PeerReport>{}); }}};
   boost::asio::thread_pool pool{1};
+  std::future<void> may_go_on;  // a text is not made before that, where a test says so
   int made = 0;
   bool fails = false;
   std::size_t size = 10;
@@ -47,10 +50,14 @@ struct TextFixture {
 }  // namespace
 
 TEST_CASE_METHOD(TextFixture, "who asks while a text is made shares the next one") {
+  std::promise<void> go_on;
+  may_go_on = go_on.get_future();
   get();
   io.poll();
   get();
   get();
+  io.poll();
+  go_on.set_value();
   REQUIRE(until_texts(3));
   CHECK(made == 2);
   CHECK(texts[0] != texts[1]);
