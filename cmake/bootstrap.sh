@@ -10,11 +10,11 @@ packages_build=(
 )
 # To build and run the tests, and the demo with them.
 packages_test=(
-  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3
+  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3 valgrind
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(
-  clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck valgrind
+  clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck
 )
 # What the benchmark compares lonc with, and counts with.
 packages_bench=(

@@ -36,7 +36,7 @@ std::optional<double> real(const json& object, const char* name) {
 
 std::optional<WallTime> time(const json& object, const char* name) { return parse_utc(text(object, name)); }
 
-PeerCounts counts_of(const json& counters) {
+core::PeerCounters counts_of(const json& counters) {
   return {.requests = number(counters, "requests"),
           .replies = number(counters, "replies"),
           .con_lost = number(counters, "con_lost"),

@@ -3,22 +3,14 @@
 
 #include "age.hpp"
 
+#include <lonc/core/peer_status.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace lonc::ctl {
-
-struct PeerCounts {
-  std::uint64_t requests = 0;
-  std::uint64_t replies = 0;
-  std::uint64_t con_lost = 0;
-  std::uint64_t errors = 0;
-  std::uint64_t timeouts = 0;
-  std::uint64_t attempts = 0;
-  std::uint64_t failed_attempts = 0;
-};
 
 struct PeerState {
   std::string id;
@@ -41,7 +33,7 @@ struct PeerState {
   std::uint64_t delayed_set_aside = 0;
   std::optional<double> round_trip_p50_ms;
   std::optional<double> round_trip_p99_ms;
-  PeerCounts counts;
+  core::PeerCounters counts;
 };
 
 struct DaemonState {

@@ -61,7 +61,7 @@ std::string next_attempt_text(const PeerState& peer, WallTime now) {
   return *peer.next_attempt <= now ? "now" : "in " + age_text(*peer.next_attempt - now);
 }
 
-std::string requests_text(const PeerCounts& counts) {
+std::string requests_text(const core::PeerCounters& counts) {
   return std::to_string(counts.requests) + ", of these " + std::to_string(counts.replies) + " answered, " +
          std::to_string(counts.con_lost) + " con_lost, " + std::to_string(counts.errors) + " error, " +
          std::to_string(counts.timeouts) + " not answered in time";

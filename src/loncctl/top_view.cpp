@@ -38,7 +38,7 @@ struct Rates {
   }
 };
 
-Rates rates_of(const PeerCounts& before, const PeerCounts& after, double seconds) {
+Rates rates_of(const core::PeerCounters& before, const core::PeerCounters& after, double seconds) {
   return {.requests = rate(before.requests, after.requests, seconds),
           .replies = rate(before.replies, after.replies, seconds),
           .lost = rate(before.con_lost, after.con_lost, seconds),
@@ -61,7 +61,7 @@ std::vector<Line> lines_of(const StatusDocument& before, const StatusDocument& a
   std::vector<Line> lines;
   for (const PeerState* peer : worst_first(after.peers)) {
     const auto found = earlier.find(peer->id);
-    const PeerCounts& counts = found == earlier.end() ? peer->counts : found->second->counts;
+    const core::PeerCounters& counts = found == earlier.end() ? peer->counts : found->second->counts;
     lines.push_back({peer, rates_of(counts, peer->counts, seconds)});
   }
   // Those in trouble stay on top; of the others the busiest are looked at.

@@ -82,7 +82,8 @@ std::error_code SocketWatch::control(int operation, int fd, std::uint64_t number
 void SocketWatch::wait() {
   epoll_->async_wait(boost::asio::posix::descriptor_base::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
-                       if (!error && self->handler_ != nullptr) self->look();
+                       // In the meantime the instance may have been given back.
+                       if (!error && self->handler_ != nullptr && self->epoll_) self->look();
                      });
 }
 
