@@ -255,9 +255,8 @@ void PeerSession::Impl::subscribe_to_spool() {
   };
   using core::PeerEngine;
   delayed_ = services_.spooler.subscribe(
-      peer_id_,
-      {.strand = strand_,
-       .waiting = told([](PeerEngine& engine, std::size_t messages) { engine.delayed_waiting(now(), messages); }),
+      peer_id_, strand_,
+      {.waiting = told([](PeerEngine& engine, std::size_t messages) { engine.delayed_waiting(now(), messages); }),
        .batch =
            told([](PeerEngine& engine, core::DelayedBatch batch) { engine.delayed_batch(now(), std::move(batch)); }),
        .withdraw = told([](PeerEngine& engine) { engine.withdraw_delayed(now()); }),

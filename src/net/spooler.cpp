@@ -49,8 +49,8 @@ void Spooler::start() { impl_->start(); }
 void Spooler::set_hosts(std::vector<std::string> ids) { impl_->set_hosts(std::move(ids)); }
 void Spooler::set_options(const core::SpoolOptions& spool, core::Duration rescan) { impl_->set_options(spool, rescan); }
 
-Spooler::Handle Spooler::subscribe(std::string host_id, Subscriber subscriber) {
-  return {impl_, impl_->subscribe(std::move(host_id), std::move(subscriber))};
+Spooler::Handle Spooler::subscribe(std::string host_id, Strand strand, Subscriber subscriber) {
+  return {impl_, impl_->subscribe(std::move(host_id), std::move(strand), std::move(subscriber))};
 }
 
 SpoolReport Spooler::report() const { return impl_->report(); }

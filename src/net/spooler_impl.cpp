@@ -19,10 +19,21 @@ core::TimePoint now() { return std::chrono::steady_clock::now(); }
 
 template <typename Call>
 void Spooler::Subscription::post(Call call) {
-  if (is_over) return;
-  boost::asio::post(subscriber.strand, [self = shared_from_this(), call = std::move(call)]() mutable {
-    if (!self->is_over) call(self->subscriber);
+  const std::lock_guard lock(mutex_);
+  if (!strand_) return;
+  boost::asio::post(*strand_, [self = shared_from_this(), call = std::move(call)]() mutable {
+    if (!self->is_over()) call(self->subscriber_);
   });
+}
+
+void Spooler::Subscription::end() {
+  const std::lock_guard lock(mutex_);
+  strand_.reset();
+}
+
+bool Spooler::Subscription::is_over() const {
+  const std::lock_guard lock(mutex_);
+  return !strand_;
 }
 
 void Spooler::Subscription::tell_waiting(std::size_t messages) {
@@ -99,8 +110,9 @@ void Spooler::Impl::set_options(const core::SpoolOptions& spool, core::Duration 
   });
 }
 
-std::shared_ptr<Spooler::Subscription> Spooler::Impl::subscribe(std::string host_id, Subscriber subscriber) {
-  auto subscription = std::make_shared<Subscription>(std::move(host_id), std::move(subscriber));
+std::shared_ptr<Spooler::Subscription> Spooler::Impl::subscribe(std::string host_id, Strand strand,
+                                                                Subscriber subscriber) {
+  auto subscription = std::make_shared<Subscription>(std::move(host_id), std::move(strand), std::move(subscriber));
   {
     const std::lock_guard lock(mutex_);
     subscriptions_.emplace(subscription->host_id, subscription);
@@ -112,7 +124,7 @@ std::shared_ptr<Spooler::Subscription> Spooler::Impl::subscribe(std::string host
 }
 
 void Spooler::Impl::unsubscribe(const std::shared_ptr<Subscription>& subscription) {
-  subscription->is_over = true;
+  subscription->end();
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(subscriptions_, [&](const auto& entry) { return entry.second == subscription; });

@@ -19,18 +19,24 @@
 
 namespace lonc::net {
 
+// All members may be called from any thread.
 struct Spooler::Subscription : std::enable_shared_from_this<Spooler::Subscription> {
-  std::string host_id;
-  Subscriber subscriber;
-  std::atomic<bool> is_over{false};  // its session is gone
+  Subscription(std::string id, Strand strand, Subscriber subscriber)
+      : host_id(std::move(id)), strand_(std::move(strand)), subscriber_(std::move(subscriber)) {}
 
-  Subscription(std::string id, Subscriber side) : host_id(std::move(id)), subscriber(std::move(side)) {}
-
-  // Any thread.
   void tell_waiting(std::size_t messages);
   void tell_batch(core::DelayedBatch batch);
   template <typename Call>
   void post(Call call);
+  void end();  // its session is gone
+  bool is_over() const;
+
+  const std::string host_id;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Strand> strand_;  // none after the end: a strand must not outlive its io_context, as this may
+  Subscriber subscriber_;  // used on the strand alone
 };
 
 class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
@@ -41,7 +47,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void start();
   void set_hosts(std::vector<std::string> ids);
   void set_options(const core::SpoolOptions& spool, core::Duration rescan);
-  std::shared_ptr<Subscription> subscribe(std::string host_id, Subscriber subscriber);
+  std::shared_ptr<Subscription> subscribe(std::string host_id, Strand strand, Subscriber subscriber);
   void unsubscribe(const std::shared_ptr<Subscription>& subscription);
   void fetch(const std::shared_ptr<Subscription>& subscription);
   void answered(const std::shared_ptr<Subscription>& subscription, std::string record, bool is_last);

@@ -119,7 +119,7 @@ void Spooler::Impl::hand_out(const Subscriptions& subscriptions) {
     if (!batches[i].messages.empty()) {
       owners_[subscription->host_id] = subscription;
       // It has gone meanwhile, and was told nothing.
-      if (subscription->is_over) give_back(subscription, false);
+      if (subscription->is_over()) give_back(subscription, false);
     }
     note_oldest(subscription->host_id);
     subscription->tell_batch(std::move(batches[i]));

@@ -6,6 +6,7 @@
 #include <boost/asio/strand.hpp>
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,11 +22,11 @@ namespace {
 // A session's side that only keeps what it is told.
 struct Peer {
   Peer(Spooler& spooler, boost::asio::io_context& io, const std::string& id)
-      : handle(spooler.subscribe(id, {.strand = boost::asio::make_strand(io),
-                                      .waiting = [this](std::size_t count) { waiting.push_back(count); },
-                                      .batch = [this](DelayedBatch batch) { batches.push_back(std::move(batch)); },
-                                      .withdraw = [this] { ++withdrawals, handle.give_back(false); },
-                                      .retry = [this] { ++retries; }})) {}
+      : handle(spooler.subscribe(id, boost::asio::make_strand(io),
+                                 {.waiting = [this](std::size_t count) { waiting.push_back(count); },
+                                  .batch = [this](DelayedBatch batch) { batches.push_back(std::move(batch)); },
+                                  .withdraw = [this] { ++withdrawals, handle.give_back(false); },
+                                  .retry = [this] { ++retries; }})) {}
 
   std::vector<std::size_t> waiting;
   std::vector<DelayedBatch> batches;
@@ -211,4 +212,26 @@ TEST_CASE("Spooler: a directory that can not be opened is told, with the time si
   f.spooler->retry({});
   CHECK(f.until([&] { return f.spooler->report().is_open; }));
   CHECK(f.spooler->report().trouble.empty());
+}
+
+TEST_CASE("Spooler does not touch the loop of a session that has ended") {
+  SpoolerFixture f;
+  f.start({"msul1"});
+  std::promise<void> is_let_go;
+  std::promise<void> is_held;
+  {
+    boost::asio::io_context other;
+    Peer peer(*f.spooler, other, "msul1");
+    // What the thread does for this peer comes when the loop is gone.
+    f.spooler->administer({"no-such-peer"}, [&](const SpoolAccess*) {
+      is_held.set_value();
+      is_let_go.get_future().wait();
+    });
+    REQUIRE(is_held.get_future().wait_for(10s) == std::future_status::ready);
+    peer.handle.fetch();
+  }
+  is_let_go.set_value();
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  REQUIRE(f.until([&] { return !f.peers.front()->waiting.empty(); }));
+  CHECK(f.fetch(*f.peers.front()).messages.size() == 1);
 }

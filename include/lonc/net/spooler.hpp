@@ -62,9 +62,8 @@ struct SpoolAccess {
 class Spooler {
  public:
   // One session's side. The callbacks come on its strand; none begins after the handle's end, if that is on the strand
-  // as well.
+  // as well. After it the strand is not touched, so its loop may end while the spooler goes on.
   struct Subscriber {
-    Strand strand;
     std::function<void(std::size_t messages)> waiting;
     std::function<void(core::DelayedBatch)> batch;
     std::function<void()> withdraw;
@@ -111,7 +110,7 @@ class Spooler {
   void set_hosts(std::vector<std::string> ids);
   void set_options(const core::SpoolOptions& spool, core::Duration rescan);
 
-  Handle subscribe(std::string host_id, Subscriber subscriber);
+  Handle subscribe(std::string host_id, Strand strand, Subscriber subscriber);
 
   SpoolReport report() const;
 
