@@ -7,7 +7,7 @@ namespace lonc::net {
 namespace {
 
 constexpr unsigned lines_per_turn = 16;  // then others on the loop have their turn
-constexpr unsigned looks_before_watching = 1;
+constexpr unsigned most_looks = 16;        // then a client that says nothing is watched whatever goes on
 constexpr std::chrono::milliseconds unwatched_pause{100};
 
 }  // namespace
@@ -143,9 +143,12 @@ void ClientSession::write_rest() {
 
 void ClientSession::wait_for_more() {
   if (is_broken_) return end();
-  // Most clients close as soon as they have been answered: one that is looked at again a turn later never has to be
-  // watched.
-  if (!is_watched_ && looks_++ < looks_before_watching) return put_off();
+  // Most clients ask as soon as they have come and close as soon as they have been answered. One that is looked at again
+  // in the turns that follow, as long as there are any, need not be watched for that.
+  if (!is_watched_ && looks_ != most_looks && std::exchange(seen_events_, shared_.events) != shared_.events) {
+    ++looks_;
+    return put_off();
+  }
   step_ = Step::idle;
   socket_.release_idle_buffers();
   if (!is_watched_) watch(SocketWatch::Interest::reading);

@@ -40,7 +40,7 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
       turn_(std::make_shared<Turn>(strand_)),
       watch_(std::make_shared<SocketWatch>(strand_, static_cast<SocketWatch::Handler&>(*this))),
-      shared_{strand_, *turn_, *watch_, *this},
+      shared_{strand_, *turn_, *watch_, *this, events_},
       timer_(strand_),
       drain_timer_(strand_),
       state_since_(std::chrono::system_clock::now()),
@@ -54,6 +54,7 @@ PeerSession::Impl::~Impl() { release(); }
 template <typename Action>
 void PeerSession::Impl::guarded(Action action) {
   if (has_ended_) return;
+  ++events_;
   try {
     action();
     if (std::exchange(is_status_old_, false)) refresh_status();

@@ -137,6 +137,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   Spooler::Handle delayed_;
   const std::shared_ptr<Turn> turn_;
   const std::shared_ptr<SocketWatch> watch_;  // of the clients
+  std::uint32_t events_ = 0;                  // see guarded(); they may overflow
   const ClientSession::Shared shared_;
   bool has_unflushed_ = false;  // requests were kept for the end of the turn
 

@@ -1,13 +1,16 @@
 #!/usr/bin/perl
 # A model of one child of the lonc of 2002, for the benchmark alone: one socket, one connection to the peer, one
 # request at a time. The waits of its select loop (100 s for something to read, then 1 s for somebody to write to) are
-# those of the original; so is the blocking exchange with the peer. Its sleep of 5 s in the handshake is left out.
+# those of the original; so are the blocking exchange with the peer, the tied hash of what is to be asked, and the line
+# with the time of day that it makes at each step of a request, for its status file. Its sleep of 5 s in the handshake is
+# left out.
 use strict;
 use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
+use Tie::RefHash;
 
 my ($path, $port) = @ARGV;
 $SIG{PIPE} = 'IGNORE';
@@ -15,17 +18,29 @@ $SIG{PIPE} = 'IGNORE';
 my $peer = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp') or die "peer: $!";
 $peer->autoflush(1);
 
+my $state = '';
+
+sub enter {
+    my ($step) = @_;
+    my $time = localtime;
+    $state = "$time: $step";
+}
+
 sub exchange {
     my ($line) = @_;
     my $answer;
     eval {
         local $SIG{ALRM} = sub { die "timeout\n" };
         alarm(300);
+        enter("to peer $line");
         print {$peer} $line;
+        enter("peer is asked $line");
         $answer = <$peer>;
+        enter("from peer $line");
         alarm(0);
     };
     alarm(0);
+    enter("over $line");
     return defined $answer && length $answer ? $answer : "con_lost\n";
 }
 
@@ -39,6 +54,7 @@ my $server = IO::Socket::UNIX->new(Local => $path, Type => SOCK_STREAM, Listen =
 $server->blocking(0);
 
 my (%in, %out, %ready);
+tie %ready, 'Tie::RefHash';
 my $clients = IO::Select->new($server);
 
 sub drop {
@@ -51,26 +67,28 @@ sub drop {
 while (1) {
     for my $client ($clients->can_read(100.0)) {
         if ($client == $server) {
+            enter('client');
             my $new = $server->accept or next;
             $clients->add($new);
             $new->blocking(0);
             next;
         }
         my $data = '';
-        my $got = $client->sysread($data, POSIX::BUFSIZ());
-        if (!$got) {
+        my $got = $client->recv($data, POSIX::BUFSIZ(), 0);
+        if (!defined $got || !length $data) {
             drop($client);
+            enter('client gone');
             next;
         }
         $in{$client} .= $data;
         while ($in{$client} =~ s/^(.*\n)//) { push @{ $ready{$client} }, $1 }
     }
-    for my $client (grep { $ready{$_} } $clients->handles) {
+    for my $client (keys %ready) {
         $out{$client} .= exchange($_) for @{ delete $ready{$client} };
     }
     for my $client ($clients->can_write(1)) {
         next unless exists $out{$client};
-        my $sent = $client->syswrite($out{$client});
+        my $sent = $client->send($out{$client}, 0);
         if (!defined $sent) { next }
         if ($sent == length $out{$client} || $! == POSIX::EWOULDBLOCK()) {
             substr($out{$client}, 0, $sent) = '';

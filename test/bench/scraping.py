@@ -4,7 +4,7 @@ import threading
 import time
 
 from bench import contestants as make
-from bench.measure import measure, median, ratios
+from bench.measure import in_turn, measure, median, ratios
 
 PEERS = 250  # of the lonc under load, all up
 
@@ -59,7 +59,7 @@ def beside_load(setup):
         for kept in (0, 1):
             results = {"with": [], "without": []}
             for number in range(setup.rounds):
-                for which in ("with", "without") if number % 2 else ("without", "with"):
+                for which in in_turn(number, results):
                     load = {"clients": 64, "keep": kept, "milliseconds": 1000}
                     if which == "without":
                         results[which].append(measure(setup.programs, lonc, **load))

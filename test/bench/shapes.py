@@ -1,6 +1,6 @@
 """The matrix: every contestant, a connection per request and kept open, several numbers of clients, interleaved."""
 from bench import contestants as make
-from bench.measure import measure, system_calls
+from bench.measure import in_turn, measure, system_calls
 
 NUTCRACKER = "nutcracker-1"
 
@@ -42,7 +42,7 @@ class Shapes:
             for number in range(self.setup.rounds):
                 self.setup.say(f"round {number + 1} of {self.setup.rounds}")
                 for shape in plan:
-                    for contestant in contestants:
+                    for contestant in in_turn(number, contestants):
                         self.one(contestant, shape)
             for contestant in contestants[1:-1] if with_calls else ():
                 for kept in (0, 1):

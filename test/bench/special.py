@@ -7,27 +7,30 @@ import threading
 import time
 
 from bench import contestants as make
-from bench.measure import load, measure, median, ratios
+from bench.measure import in_turn, load, measure, median, ratios
 
 
 def encryption(setup):
-    """CPU per request of encrypt: lines of 64 bytes over that of plain ones. One at a time for both: encrypted requests
-    are never pipelined, and what is asked here is what the cipher costs."""
+    """CPU per request of encrypt: lines of 64 bytes over that of plain ones: {(depth, kept)}. With a depth of one that
+    is what the cipher costs; encrypted requests are never pipelined."""
     found = {}
-    for label, settings in (("one at a time", {"pipeline-depth": 1}), ("as by default", {})):
+    for depth in (1, None):
         peer = make.Peer(setup.programs, setup.directory)
-        lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{len(found)}", settings=settings)
+        lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{depth}",
+                               settings={"pipeline-depth": depth} if depth else {})
         try:
-            plain, encrypted = [], []
-            for _ in range(setup.rounds):
-                for begin, values in (("get ", plain), ("encrypt:get ", encrypted)):
-                    size = 64 + (8 if begin.startswith("encrypt") else 0)
-                    values.append(measure(setup.programs, lonc, clients=64, keep=1, line_bytes=size, begin=begin,
-                                          milliseconds=setup.milliseconds)["cpu"])
+            for kept in (0, 1):
+                costs = {"get ": [], "encrypt:get ": []}
+                # The difference is small against how a cost sways: its median takes more rounds than other figures.
+                for number in range(3 * setup.rounds):
+                    for begin in in_turn(number, costs):
+                        costs[begin].append(measure(setup.programs, lonc, clients=64, keep=kept, begin=begin,
+                                                    line_bytes=64 + len(begin) - len("get "),
+                                                    milliseconds=setup.milliseconds)["cpu"])
+                found[depth, kept] = median(ratios(costs["encrypt:get "], costs["get "]))
         finally:
             lonc.stop()
             peer.stop()
-        found[label] = median(ratios(encrypted, plain))
     return found
 
 
@@ -38,8 +41,8 @@ def latency(setup, maxima):
                make.start_nutcracker(setup.directory, peer.port, 1, name="nutcracker-l")]
     try:
         times = {contestant.name: [] for contestant in started}
-        for _ in range(setup.rounds):
-            for contestant, name in zip(started, ("lonc", "nutcracker-1")):
+        for number in range(setup.rounds):
+            for contestant, name in in_turn(number, zip(started, ("lonc", "nutcracker-1"))):
                 result = load(setup.programs, contestant.target, clients=512, keep=0, rate=int(maxima[name] / 2),
                               milliseconds=2 * setup.milliseconds)
                 times[contestant.name].append(result["p999"])
@@ -85,8 +88,8 @@ def dead_peers(setup):
             started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, hosts=hosts))
         p99 = {"well": [], "ill": []}
         # A p99 sways by more than the bound allows: its median takes more rounds than other figures.
-        for _ in range(3 * setup.rounds):
-            for contestant in started:
+        for number in range(3 * setup.rounds):
+            for contestant in in_turn(number, started):
                 p99[contestant.name].append(load(setup.programs, contestant.target, clients=256, keep=0, rate=4000,
                                                  milliseconds=2 * setup.milliseconds)["p99"])
         return median(ratios(p99["ill"], p99["well"]))
@@ -106,8 +109,8 @@ def far_peer(setup):
         for name, settings in (("pipelined", {}), ("one", {"pipeline-depth": 1})):
             started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, settings=settings))
         rates = {"pipelined": [], "one": []}
-        for _ in range(max(3, setup.rounds // 2)):
-            for contestant in started:
+        for number in range(max(3, setup.rounds // 2)):
+            for contestant in in_turn(number, started):
                 rates[contestant.name].append(measure(setup.programs, contestant, clients=500, keep=1,
                                                       milliseconds=2000)["throughput"])
         return median(ratios(rates["pipelined"], rates["one"]))
@@ -194,8 +197,8 @@ def threads(setup):
             started.append(make.start_lonc(setup.binary, setup.directory, peer.port, name=name, hosts=hosts,
                                            settings={"threads": number}))
         rates, costs = {}, {}
-        for _ in range(setup.rounds):
-            for contestant in started:
+        for number in range(setup.rounds):
+            for contestant in in_turn(number, started):
                 before = contestant.cpu_ns()
                 loads = [subprocess.Popen([setup.programs / "bench-load", "--socket", contestant.path.parent / host,
                                            "--clients", "16", "--keep", "1", "--milliseconds", str(setup.milliseconds)],

@@ -6,6 +6,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -51,7 +53,8 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   lonc::net::Strand strand = boost::asio::make_strand(io);
   std::shared_ptr<lonc::net::Turn> turn = std::make_shared<lonc::net::Turn>(strand);
   std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
-  const ClientSession::Shared shared{strand, *turn, *watch, *this};
+  std::uint32_t events = 1;
+  const ClientSession::Shared shared{strand, *turn, *watch, *this, events};
   ClientLimit clients;
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;
@@ -63,6 +66,11 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
 };
 
 using Strings = std::vector<std::string>;
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator open("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(open), end(open)));
+}
 
 }  // namespace
 
@@ -286,4 +294,33 @@ TEST_CASE("ClientSession: the rest of an answer goes out also where no descripto
   const lonc::test::NoMoreDescriptors none;
   REQUIRE(f.wire->send("a\n"));
   REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 600'001; }));
+}
+
+TEST_CASE("ClientSession: as long as something goes on, one that is about to speak or to leave is not watched") {
+  Fixture f;
+  f.answer = "ok";
+  const std::size_t before = open_descriptors();
+  const auto watches = [&](int turns) {
+    for (int i = 0; i != turns; ++i) {
+      ++f.events;
+      f.io.restart();
+      f.io.poll_one();
+    }
+    return open_descriptors() != before;
+  };
+  SECTION("it speaks and leaves in time") {
+    CHECK_FALSE(watches(10));
+    REQUIRE(f.wire->send("a\n"));
+    CHECK_FALSE(watches(10));
+    CHECK(f.wire->received() == "ok\n");
+    f.wire->close();
+    watches(1);
+    CHECK(f.is_gone);
+  }
+  SECTION("it does not: not for ever") { CHECK(watches(20)); }
+  SECTION("nothing goes on any more") {
+    CHECK_FALSE(watches(5));
+    run_ready(f.io);
+    CHECK(open_descriptors() != before);
+  }
 }

@@ -12,6 +12,7 @@
 #include <lonc/net/unique_fd.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string_view>
@@ -40,6 +41,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
     Turn& turn;
     SocketWatch& watch;  // its socket_ready() is to be passed on to ready()
     Handler& handler;
+    const std::uint32_t& events;  // the number of things that have gone on at the peer; may overflow
   };
 
   struct Limits {
@@ -99,7 +101,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   std::unique_ptr<Timer> retry_;          // only where the watch has failed
   core::TimePoint end_at_ = core::never;  // then the client is closed for being slow
   Step step_ = Step::reading;
-  unsigned char looks_ = 0;  // since the last line
+  std::uint32_t seen_events_ = 0;  // as of the last look
+  unsigned char looks_ = 0;        // since the last line
   bool is_giving_ = false;   // the handler is being called with a line
   bool is_broken_ = false;   // the reply could not be written
   bool is_watched_ = false;
