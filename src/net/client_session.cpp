@@ -143,6 +143,7 @@ void ClientSession::write_rest() {
 
 void ClientSession::wait_for_more() {
   if (is_broken_) return end();
+  socket_.release_idle_buffers();
   // Most clients ask as soon as they have come and close as soon as they have been answered. One that is looked at again
   // in the turns that follow, as long as there are any, need not be watched for that.
   if (!is_watched_ && looks_ != most_looks && std::exchange(seen_events_, shared_.events) != shared_.events) {
@@ -150,7 +151,6 @@ void ClientSession::wait_for_more() {
     return put_off();
   }
   step_ = Step::idle;
-  socket_.release_idle_buffers();
   if (!is_watched_) watch(SocketWatch::Interest::reading);
 }
 

@@ -5,11 +5,15 @@
 #include <lonc/net/client_session.hpp>
 
 #include <boost/asio/post.hpp>
+#include <malloc.h>
 
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 using lonc::core::ClientId;
 using lonc::net::ClientLimit;
@@ -323,4 +327,27 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
     run_ready(f.io);
     CHECK(open_descriptors() != before);
   }
+}
+
+TEST_CASE("ClientSession: many that are looked at again and again hold no buffer for that") {
+  constexpr std::uint64_t many = 300;
+  Fixture f;
+  ClientLimit limit(many, 5);
+  std::vector<lonc::net::UniqueFd> theirs;
+  std::vector<std::shared_ptr<ClientSession>> sessions;
+  for (std::uint64_t number = 100; number != 100 + many; ++number) {
+    auto [fd, other] = lonc::test::socket_pair();
+    theirs.push_back(std::move(other));
+    sessions.push_back(std::make_shared<ClientSession>(
+        f.shared, ClientId{number}, std::move(fd), std::move(*limit.admit()), ClientSession::Limits{100, 10s, 10s}));
+  }
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (const auto& session : sessions) session->start();
+  for (int turns = 0; turns != 3; ++turns) {
+    ++f.events;
+    f.io.restart();
+    f.io.poll_one();
+  }
+  CHECK(::mallinfo2().uordblks - before < many * 1024);
+  for (const auto& session : sessions) session->close();
 }
