@@ -127,7 +127,7 @@ bench() {
   install_missing "${packages_build[@]}" "${packages_test[@]}" "${packages_bench[@]}"
   say "Building build/bench"
   (cd "$root" && cmake --preset bench --log-level=WARNING)
-  cmake --build "$root/build/bench" --parallel "$(nproc)" --target lonc bench-peer bench-load
+  cmake --build "$root/build/bench" --parallel "$(nproc)" --target lonc bench-peer bench-load bench-bare
   exec python3 -B "$root/test/bench/run.py" --build "$root/build/bench" "$@"
 }
 

@@ -219,6 +219,11 @@ def start_nutcracker(directory, port, connections, name=None):
     return Contestant(command, name, directory, path)
 
 
+def start_bare(programs, directory, port):
+    path = directory / "bare.sock"
+    return Contestant([programs / "bench-bare", "--socket", path, "--port", port], "bare", directory, path)
+
+
 def start_haproxy(directory, port):
     path = directory / "haproxy.sock"
     config = directory / "haproxy.cfg"

@@ -9,6 +9,7 @@ def start_all(setup, port):
     started = [make.Direct(port)]
     try:
         started.append(make.start_lonc(setup.binary, setup.directory, port))
+        started.append(make.start_bare(setup.programs, setup.directory, port))
         started.append(make.start_nutcracker(setup.directory, port, 1))
         started.append(make.start_nutcracker(setup.directory, port, 10))
         started.append(make.start_haproxy(setup.directory, port))
@@ -55,8 +56,9 @@ class Shapes:
 
     def one(self, contestant, shape):
         kept, clients, size = shape
-        # nutcracker takes no key above 250 bytes; the model serves few clients at a time.
-        if size > 250 and contestant.name.startswith("nutcracker"):
+        # nutcracker takes no key above 250 bytes, and the bare relay only short lines; the model serves few clients at a
+        # time.
+        if size > 250 and contestant.name.startswith(("nutcracker", "bare")):
             return
         if contestant.name == "perl-2002" and (clients > 64 or size > 32 or (clients == 1 and kept == 0)):
             return

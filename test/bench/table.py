@@ -46,6 +46,10 @@ def shape_rows(table, shapes):
     table.at_least("the same against direct", throughput("direct"), 1.3)
     table.at_most("a connection per request, 64 clients: CPU against haproxy", cpu(0, 64, "haproxy"), 0.30)
     table.at_most("the same against the Perl model", cpu(0, 64, "perl-2002"), 0.125, form="{:.3f}")
+    bare = median(ratios(shapes.values((0, 64, 32), "bare", "cpu"), shapes.values((0, 64, 32), "perl-2002", "cpu")))
+    table.report("the bare relay against the Perl model", bare, form="{:.3f}")
+    for kept, title in ((0, "a connection per request"), (1, "kept open")):
+        table.report(f"{title}, 64 clients: CPU against the bare relay", cpu(kept, 64, "bare"))
     table.at_most("system calls per request, 64 clients, kept open", shapes.calls[("lonc", 1)], 3.5)
     table.at_most("system calls per request, 64 clients, a connection each", shapes.calls[("lonc", 0)], 6.5)
 
@@ -88,7 +92,7 @@ def special_rows(table, found):
 
 def shapes_markdown(shapes):
     """Medians as ratios to nutcracker with one server connection, or to lonc where it can not run."""
-    names = ("lonc", "nutcracker-1", "nutcracker-10", "haproxy", "perl-2002", "direct")
+    names = ("lonc", "bare", "nutcracker-1", "nutcracker-10", "haproxy", "perl-2002", "direct")
     lines = ["| shape | figure | " + " | ".join(names) + " |", "| --- | --- |" + " --- |" * len(names)]
     for shape, results in shapes.results.items():
         kept, clients, size = shape
