@@ -39,6 +39,7 @@ class Bare {
     at.sun_family = AF_UNIX;
     path.copy(at.sun_path, sizeof at.sun_path - 1);
     listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ::unlink(path.c_str());  // of an earlier run in the same directory
     if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) fail("bind");
     if (::listen(listener_.get(), SOMAXCONN) != 0) fail("listen");
     watch(epoll_.get(), EPOLL_CTL_ADD, peer_.get(), EPOLLIN);
