@@ -172,11 +172,11 @@ def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="dat
     return [binary, "--config", directory / "lonc.conf", "--perlsetvar", directory / "perlsetvar.conf", *words]
 
 
-def start_lonc(binary, directory, port, name="lonc", wrapper=(), **options):
+def start_lonc(binary, directory, port, name="lonc", has_manager=True, **options):
+    """Without a manager it has no watchdog either."""
     place = directory / name
-    command = [*wrapper, *lonc_command(binary, place, port, **options)]
-    return Contestant(command, name, directory, place / "sockets" / "peer1",
-                      notify=NotifySocket(directory / f"{name}.notify"))
+    return Contestant(lonc_command(binary, place, port, **options), name, directory, place / "sockets" / "peer1",
+                      notify=NotifySocket(directory / f"{name}.notify") if has_manager else None)
 
 
 def start_lonc_alone(binary, memory_directory, directory, number, name=None, settings=None):

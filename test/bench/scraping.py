@@ -1,4 +1,5 @@
-"""What the metrics cost: a scrape of /metrics each second beside a load, and one with many peers."""
+"""What it costs to be watched: a scrape of /metrics each second beside a load, and one with many peers; the watchdog and
+the admin endpoint over TCP, which nobody asks."""
 import http.client
 import threading
 import time
@@ -78,6 +79,30 @@ def beside_load(setup):
         peer.stop()
 
 
+def unasked(setup):
+    """CPU per request of 64 clients with watchdog and admin endpoint over TCP over that without both: {kept}. A process
+    keeps its place in memory for life, and that shows in its costs: so several of each take turns."""
+    costs = {(which, kept): [] for which in ("with", "without") for kept in (0, 1)}
+    peer = make.Peer(setup.programs, setup.directory)
+    try:
+        for pair in range(2 if setup.quick else 5):
+            started = [make.start_lonc(setup.binary, setup.directory, peer.port, name=f"with{pair}"),
+                       make.start_lonc(setup.binary, setup.directory, peer.port, name=f"without{pair}",
+                                       has_manager=False, settings={"admin-address": ""})]
+            try:
+                for number in range(setup.rounds):
+                    for kept in (0, 1):
+                        for which, lonc in in_turn(number, zip(("with", "without"), started)):
+                            costs[which, kept].append(measure(setup.programs, lonc, clients=64, keep=kept,
+                                                              milliseconds=setup.milliseconds)["cpu"])
+            finally:
+                for lonc in started:
+                    lonc.stop()
+    finally:
+        peer.stop()
+    return {kept: median(ratios(costs["with", kept], costs["without", kept])) for kept in (0, 1)}
+
+
 def many_peers(setup, number, scrapes=10):
     """Milliseconds of CPU per scrape on top of what it takes at rest, bytes of the text, and RSS in MB before and
     after, with so many peers that are away."""
@@ -102,4 +127,4 @@ def many_peers(setup, number, scrapes=10):
 
 
 def metrics(setup):
-    return {"load": beside_load(setup), "many": many_peers(setup, 1000)}
+    return {"unasked": unasked(setup), "load": beside_load(setup), "many": many_peers(setup, 1000)}

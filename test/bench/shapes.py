@@ -1,6 +1,6 @@
 """The matrix: every contestant, a connection per request and kept open, several numbers of clients, interleaved."""
 from bench import contestants as make
-from bench.measure import in_turn, measure, system_calls
+from bench.measure import in_turn, load, measure, system_calls
 
 NUTCRACKER = "nutcracker-1"
 
@@ -37,14 +37,20 @@ class Shapes:
             self.run_set([(kept, 64, size) for kept in (0, 1) for size in (200, 4096, 262144)], False)
 
     def run_set(self, plan, with_calls):
+        for number in range(self.setup.rounds):
+            self.setup.say(f"round {number + 1} of {self.setup.rounds}")
+            self.run_round(number, plan, with_calls and number + 1 == self.setup.rounds)
+
+    def run_round(self, number, plan, with_calls):
+        """With processes of its own: one keeps its place in memory for life, and that shows in what it costs."""
         peer = make.Peer(self.setup.programs, self.setup.directory)
         contestants = start_all(self.setup, peer.port)
         try:
-            for number in range(self.setup.rounds):
-                self.setup.say(f"round {number + 1} of {self.setup.rounds}")
-                for shape in plan:
-                    for contestant in in_turn(number, contestants):
-                        self.one(contestant, shape)
+            for contestant in contestants:
+                load(self.setup.programs, contestant.target, clients=16, keep=1, milliseconds=100)
+            for shape in plan:
+                for contestant in in_turn(number, contestants):
+                    self.one(contestant, shape)
             for contestant in contestants[1:-1] if with_calls else ():
                 for kept in (0, 1):
                     self.calls[(contestant.name, kept)] = system_calls(

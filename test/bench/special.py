@@ -13,25 +13,26 @@ from bench.measure import in_turn, load, measure, median, ratios
 def encryption(setup):
     """CPU per request of encrypt: lines of 64 bytes over that of plain ones: {(depth, kept)}. With a depth of one that
     is what the cipher costs; encrypted requests are never pipelined."""
-    found = {}
+    more = {}
     for depth in (1, None):
-        peer = make.Peer(setup.programs, setup.directory)
-        lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{depth}",
-                               settings={"pipeline-depth": depth} if depth else {})
-        try:
-            for kept in (0, 1):
-                costs = {"get ": [], "encrypt:get ": []}
-                # The difference is small against how a cost sways: its median takes more rounds than other figures.
-                for number in range(3 * setup.rounds):
-                    for begin in in_turn(number, costs):
-                        costs[begin].append(measure(setup.programs, lonc, clients=64, keep=kept, begin=begin,
-                                                    line_bytes=64 + len(begin) - len("get "),
-                                                    milliseconds=setup.milliseconds)["cpu"])
-                found[depth, kept] = median(ratios(costs["encrypt:get "], costs["get "]))
-        finally:
-            lonc.stop()
-            peer.stop()
-    return found
+        # The difference is small against how a cost sways, from process to process, too: its median takes more of both.
+        for process in range(3):
+            peer = make.Peer(setup.programs, setup.directory)
+            lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{depth}-{process}",
+                                   settings={"pipeline-depth": depth} if depth else {})
+            try:
+                for kept in (0, 1):
+                    costs = {"get ": [], "encrypt:get ": []}
+                    for number in range(setup.rounds):
+                        for begin in in_turn(number, costs):
+                            costs[begin].append(measure(setup.programs, lonc, clients=64, keep=kept, begin=begin,
+                                                        line_bytes=64 + len(begin) - len("get "),
+                                                        milliseconds=setup.milliseconds)["cpu"])
+                    more.setdefault((depth, kept), []).extend(ratios(costs["encrypt:get "], costs["get "]))
+            finally:
+                lonc.stop()
+                peer.stop()
+    return {which: median(values) for which, values in more.items()}
 
 
 def latency(setup, maxima):

@@ -56,6 +56,9 @@ def shape_rows(table, shapes):
 
 def metrics_rows(table, metrics):
     for kept, title in ((0, "a connection per request"), (1, "kept open")):
+        table.report(f"watchdog and admin endpoint over TCP, 64 clients, {title}: CPU per request against neither",
+                     metrics["unasked"][kept])
+    for kept, title in ((0, "a connection per request"), (1, "kept open")):
         load = metrics["load"][kept]
         table.report(f"a scrape of /metrics each second, 250 peers, 64 clients, {title}: CPU per request against none",
                      load["cpu"])
