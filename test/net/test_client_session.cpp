@@ -304,9 +304,9 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
   Fixture f;
   f.answer = "ok";
   const std::size_t before = open_descriptors();
-  const auto watches = [&](int turns) {
+  const auto watches = [&](int turns, bool goes_on = true) {
     for (int i = 0; i != turns; ++i) {
-      ++f.events;
+      if (goes_on) ++f.events;
       f.io.restart();
       f.io.poll_one();
     }
@@ -324,8 +324,7 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
   SECTION("it does not: not for ever") { CHECK(watches(20)); }
   SECTION("nothing goes on any more") {
     CHECK_FALSE(watches(5));
-    run_ready(f.io);
-    CHECK(open_descriptors() != before);
+    CHECK(watches(2, false));
   }
 }
 
@@ -348,6 +347,7 @@ TEST_CASE("ClientSession: many that are looked at again and again hold no buffer
     f.io.restart();
     f.io.poll_one();
   }
-  CHECK(::mallinfo2().uordblks - before < many * 1024);
+  // (A sanitizer's malloc tells nothing of itself there.)
+  CHECK(::mallinfo2().uordblks < before + many * 1024);
   for (const auto& session : sessions) session->close();
 }
