@@ -4,10 +4,22 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstddef>
 
 namespace lonc::net {
+
+namespace {
+
+// The kernel ends a write between two pages when the process is killed, so half a line may be all that is there.
+bool ends_within_line(const std::string& path, off_t size) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  char last = '\n';
+  return size > 0 && fd && ::pread(fd.get(), &last, 1, size - 1) == 1 && last != '\n';
+}
+
+}  // namespace
 
 bool LogFile::is_at_path() const {
   struct stat info{};
@@ -18,7 +30,7 @@ std::error_code LogFile::open() {
   fd_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
   struct stat info{};
   if (!fd_ || ::fstat(fd_.get(), &info) != 0) return last_error();
-  if (info.st_dev != device_ || info.st_ino != inode_) torn_ = false;
+  if (info.st_dev != device_ || info.st_ino != inode_) torn_ = ends_within_line(path_, info.st_size);
   device_ = info.st_dev;
   inode_ = info.st_ino;
   return {};

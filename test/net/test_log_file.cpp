@@ -69,6 +69,17 @@ TEST_CASE("a full disk is an error") {
   CHECK(file.append("lost\n") == std::errc::no_space_on_device);
 }
 
+TEST_CASE("after half a line of a process that was killed the next one begins on a line of its own") {
+  const TempDir dir;
+  write_file(dir / "lonc.log", "whole\nha");
+  LogFile file{dir / "lonc.log"};
+  SECTION("it is appended to at once") {}
+  SECTION("it is synced first") { REQUIRE_FALSE(file.sync()); }
+  CHECK_FALSE(file.append("one\n"));
+  CHECK_FALSE(file.append("two\n"));
+  CHECK(read_file(dir / "lonc.log") == "whole\nha\none\ntwo\n");
+}
+
 TEST_CASE("after half a line the next one begins on a line of its own") {
   const TempDir dir;
   Child child{[&] {

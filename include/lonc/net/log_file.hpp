@@ -17,7 +17,7 @@ class LogFile {
   explicit LogFile(std::string path) : path_(std::move(path)) {}
 
   // Opens or reopens the path where that is needed, then appends `line` in one write. After an error nothing or
-  // a part of the line is in the file; the next line then begins on a line of its own.
+  // a part of the line is in the file. `line` begins on a line of its own, whatever an error or a killed process left.
   std::error_code append(std::string_view line);
 
   // What was appended is on the disk when it returns without an error.
@@ -33,7 +33,7 @@ class LogFile {
   UniqueFd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  bool torn_ = false;  // the last line was written in part
+  bool torn_ = false;  // the file ends within a line
 };
 
 }  // namespace lonc::net
