@@ -103,6 +103,10 @@ class Node:
     def log(self):
         return self.log_file.read_text() if self.log_file.exists() else ""
 
+    def wait_logged(self, text, seconds=10):
+        """What has happened stands in the log soon after: a thread of its own writes it."""
+        wait_for(lambda: text in self.log(), f"the log says {text}", seconds)
+
     def log_about(self, server):
         return [line for line in self.log().splitlines() if f") [{server}] [" in line]
 

@@ -162,8 +162,8 @@ class TcpTest(E2eTest):
             taken.listen()
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             _, lonc = self.pair(["msul1"], settings={"admin-address": address, "admin-group": "no-such-group"})
-            self.assertIn(f"Nothing can be read at {address}", lonc.log())
-            self.assertIn("there is no group no-such-group", lonc.log())
+            lonc.wait_logged(f"Nothing can be read at {address}")
+            lonc.wait_logged("there is no group no-such-group")
             self.assertEqual(lonc.admin().get("/healthz").status, 200)
             self.assertIn("admin-group", lonc.run("--check").stdout)
 

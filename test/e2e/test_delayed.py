@@ -150,8 +150,8 @@ class ContentTest(DelayedTest):
             stamp = int(line.split(":")[0])
             self.assertLessEqual(int(before), stamp)
             self.assertEqual(time.ctime(stamp), line[-24:])
-        self.assertIn("Delayed echo: >other<", self.lonc.log())
-        self.assertIn("Delayed put: >unknown_cmd<", self.lonc.log())
+        self.lonc.wait_logged("Delayed echo: >other<")
+        self.lonc.wait_logged("Delayed put: >unknown_cmd<")
 
     def test_encrypted(self):
         """On the wire as enc:, and its body is in no log, status or error, whatever becomes of it."""
@@ -228,7 +228,7 @@ class ContentTest(DelayedTest):
         self.assertEqual(sorted(found), sorted(map(name, reasons)))
         for kind, reason in reasons.items():
             self.assertIn(reason, found[name(kind)], kind)
-            self.assertIn(f"{name(kind)} was set aside", self.lonc.log())
+            self.lonc.wait_logged(f"{name(kind)} was set aside")
         aside = self.spool.quarantine_directory
         (aside / name("unreadable")).chmod(0o600)
         for kind, content in contents.items():
@@ -413,7 +413,7 @@ class AnswerTest(DelayedTest):
             self.assertEqual((self.spool.quarantine_directory / names[command]).read_text(), command + "\n")
         for text in ("Delayed echo: >refused<", "Delayed echo: >error<", "Delayed nonsense: >unknown_cmd<",
                      "Delayed lostfirst: >con_lost<", "Delayed lostfirst: >ok<"):
-            self.assertIn(text, self.lonc.log())
+            self.lonc.wait_logged(text)
 
     def test_message_that_breaks_the_connection(self):
         """delayed-max-attempts times and no more; those behind it are sent."""
@@ -491,7 +491,7 @@ class DirectoryTest(DelayedTest):
         self.spool.directory.write_text("in the way")
         self.lonc.start()
         self.lonc.wait_up("msul1")
-        wait_for(lambda: "Delayed messages are not sent" in self.lonc.log(), "a warning")
+        self.lonc.wait_logged("Delayed messages are not sent")
         self.assertEqual(self.assert_quick(1.5, self.lonc.request, "msul1", "echo:x"), "x")
         self.spool.directory.unlink()
         self.spool.message("msul1", "echo:at last")
@@ -513,7 +513,7 @@ class DirectoryTest(DelayedTest):
             return True
 
         wait_for(is_in_the_way, "something else is in its place")
-        wait_for(lambda: "Delayed messages are not sent" in self.lonc.log(), "lonc has noticed", 1.5)
+        self.lonc.wait_logged("Delayed messages are not sent", 1.5)
         wait_for(lambda: self.spool.permanent() == ["delay:2000:x"], "the S: line")
 
     def test_inotify_overflow(self):
@@ -545,7 +545,7 @@ class DirectoryTest(DelayedTest):
         except RuntimeError as error:
             self.skipTest(f"no user namespace: {error}")
         self.lonc.wait_up("msul1")
-        wait_for(lambda: "delayed-rescan) only: inotify" in self.lonc.log(), "lonc.log tells it")
+        self.lonc.wait_logged("delayed-rescan) only: inotify")
         for number in range(3):
             self.check_delivery(str(number), seconds=8)
 

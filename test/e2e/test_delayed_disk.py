@@ -265,7 +265,7 @@ class DiskTest(E2eTest):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
             self.assertGreater(least, 3)
             self.leave(20)
-            wait_for(lambda: "Too many open files" in self.lonc.log(), "lonc.log tells it")
+            self.lonc.wait_logged("Too many open files")
             self.assertEqual(client.ask("echo:within"), "within")
             self.assertEqual(self.arrived(), [])
             resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)

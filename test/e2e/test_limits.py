@@ -1,6 +1,7 @@
 """What happens at the limits: of connections, queue, clients, descriptors and patience. Never error:, never a hang."""
 import contextlib
 import os
+import re
 import time
 
 from e2e.harness import E2eTest, wait_for
@@ -57,7 +58,7 @@ class LimitTest(E2eTest):
         self.standin(["msul1"])
         node = self.node(["msul1"], prefix=["prlimit", "--nofile=100:100"])
         node.wait_up("msul1")
-        self.assertRegex(node.log(), "WARNING: .*100")
+        wait_for(lambda: re.search("WARNING: .*100", node.log()), "a warning")
         with contextlib.ExitStack() as stack:
             served = [stack.enter_context(node.client("msul1")) for _ in range(10)]
             self.assertEqual([client.ask("echo:before") for client in served], ["before"] * 10)

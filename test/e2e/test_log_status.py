@@ -29,7 +29,7 @@ class LogTest(E2eTest):
         node.log_file.rename(old)
         before = old.read_text()
         node.status()
-        wait_for(lambda: "USR1" in node.log(), "the new log file")
+        node.wait_logged("USR1")
         self.assertEqual(old.read_text(), before)
 
     def test_one_warning_per_outage(self):
@@ -125,7 +125,7 @@ class StatusTest(E2eTest):
         place.rename(place.with_name("moved"))
         place.write_text("in the way")
         node.hang_up()
-        wait_for(lambda: "status could not be written" in node.log(), "a warning")
+        node.wait_logged("status could not be written")
         self.assertEqual(node.request("msul1", "echo:x"), "x")
 
     def test_socket_mode(self):

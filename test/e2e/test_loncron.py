@@ -54,7 +54,7 @@ class LoncronTest(E2eTest):
             self.peer.up("msul2")
             self.lonc.wait_up("msul2")
         self.lonc.hang_up()
-        wait_for(lambda: "HUP: reloaded" in self.lonc.log(), "it is reloaded")
+        self.lonc.wait_logged("HUP: reloaded")
         # data1, whose lond nobody plays here, is one WARNING.
         self.assertEqual(self.loncron.warnings(), 0, self.lonc.log())
         self.assertGreater(self.loncron.notices(), 0, "an outage is told")

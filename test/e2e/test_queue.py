@@ -110,8 +110,8 @@ class Administration:
         self.assertEqual(self.queue(self.lonc, "release", "--all")["done"], 1)
         self.assertEqual((self.names(self.lonc), self.quarantined(self.lonc)), (names, []))
         self.assertEqual(os.listdir(self.lonc.sockets / "delayed" / "quarantine"), [])
-        self.assertIn(f"Delayed message {names[0]} (log) was held by an administrator", self.lonc.log())
-        self.assertIn(f"Delayed message {names[0]} (log) was released by an administrator", self.lonc.log())
+        self.lonc.wait_logged(f"Delayed message {names[0]} (log) was held by an administrator")
+        self.lonc.wait_logged(f"Delayed message {names[0]} (log) was released by an administrator")
 
     def test_release_replaces_nothing(self):
         name = self.leave(self.lonc, "msul1", "log:old")
@@ -129,7 +129,7 @@ class Administration:
                  for number, host in enumerate(("msul1", "msul1", "msul2"))]
         self.assertEqual(self.queue(self.lonc, "drop", names[0])["done"], 1)
         self.assertEqual(self.on_disk(self.lonc), names[1:])
-        self.assertIn(f"Delayed message {names[0]} (changepw) was dropped by an administrator", self.lonc.log())
+        self.lonc.wait_logged(f"Delayed message {names[0]} (changepw) was dropped by an administrator")
         self.queue(self.lonc, "hold", names[1])
         self.assertEqual(self.queue(self.lonc, "drop", "--all")["done"], 1)
         self.assertEqual((self.on_disk(self.lonc), self.quarantined(self.lonc)), ([], [names[1]]))
@@ -240,7 +240,7 @@ class DownTest(Administration, QueueTest):
         self.assertIn("start lonc", answer["problems"][0]["text"])
         self.assertEqual((self.on_disk(self.lonc), self.quarantined(self.lonc)), ([open_one], [other]))
         self.lonc.start()
-        wait_for(lambda: f"Delayed message {open_one} may have two S: lines" in self.lonc.log(), "it is named")
+        self.lonc.wait_logged(f"Delayed message {open_one} may have two S: lines")
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
     def test_root_leaves_files_of_the_directory_s_owner(self):

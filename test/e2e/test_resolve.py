@@ -1,5 +1,5 @@
 """Lines of hosts.tab without an address: names are looked up, and a name that is none holds nobody up."""
-from e2e.harness import E2eTest, wait_for
+from e2e.harness import E2eTest
 
 
 class ResolveTest(E2eTest):
@@ -28,7 +28,7 @@ class ResolveTest(E2eTest):
         node = self.node(["msul1"])
         node.write_hosts(hosts)
         node.hang_up()
-        wait_for(lambda: "HUP: reloaded" in node.log(), "the reload")
+        node.wait_logged("HUP: reloaded")
         self.assertFalse(node.socket_path("local").exists())
         node.stop()
         resolving = self.node(hosts, settings={"hosts-without-ip": "resolve"})
@@ -49,6 +49,6 @@ class ResolveTest(E2eTest):
         with node.hosts_tab.open("a") as file:
             file.write("# a comment\n^dns.example.org:https\n\n")
         node.hang_up()
-        wait_for(lambda: "HUP: reloaded" in node.log(), "the reload")
+        node.wait_logged("HUP: reloaded")
         self.assertNotIn("hosts.tab", node.log())
         self.assertEqual(node.request("msul1", "echo:x"), "x")

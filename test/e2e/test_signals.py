@@ -68,7 +68,7 @@ class StopTest(E2eTest):
         self.assert_quick(2, node.process.wait, 10)
         self.assertEqual(client.line(), "con_lost")
         node.assert_nothing_left()
-        self.assertIn("QUIT", node.log())
+        node.wait_logged("QUIT")
 
     def test_interrupt(self):
         _, node = self.pair(["msul1"])
@@ -119,8 +119,8 @@ class ReloadTest(E2eTest):
         _, node = self.pair(["msul1"])
         node.hosts_tab.rename(node.hosts_tab.with_suffix(".away"))
         node.hang_up()
-        wait_for(lambda: "nothing was changed" in node.log(), "the reload is refused")
-        self.assertIn("hosts.tab", node.log())
+        node.wait_logged("nothing was changed")
+        node.wait_logged("hosts.tab")
         self.assertEqual(node.request("msul1", "echo:still here"), "still here")
 
     def test_request_in_flight_of_a_removed_peer(self):
@@ -142,13 +142,13 @@ class SweepTest(E2eTest):
         peer = self.standin(["msul1"])
         node.signal(signal.SIGUSR1)
         wait_for(lambda: peer.stats("msul1")["connections"], "the peer was reached", 5)
-        self.assertIn("USR1: Trying to establish connections again", node.log())
+        node.wait_logged("USR1: Trying to establish connections again")
 
     def test_signal_within_two_seconds_of_a_sweep(self):
         """It is part of that sweep, and when the two seconds are over the status says what came of it."""
         self.standin(["msul1"])
         node = self.node(["msul1"])
-        wait_for(lambda: "msul1 online" in node.log(), "the peer is up")
+        node.wait_logged("msul1 online")
         before = wait_for(node.written, "the status of the start")
         node.signal(signal.SIGUSR1)
         first = wait_for(lambda: node.written() > before and node.written(), "the sweep's status")
@@ -186,6 +186,6 @@ class SweepTest(E2eTest):
         node.signal(signal.SIGHUP)
         node.signal(signal.SIGUSR1)
         node.wait_ready()
-        wait_for(lambda: "HUP: reloaded" in node.log(), "the reload")
-        wait_for(lambda: "USR1: Trying" in node.log(), "the sweep")
+        node.wait_logged("HUP: reloaded")
+        node.wait_logged("USR1: Trying")
         node.wait_up("msul1")
