@@ -5,12 +5,13 @@ set -euo pipefail
 # To build lonc.
 packages_build=(
   cmake g++ ninja-build pkg-config
-  libboost1.81-dev libboost-program-options1.81-dev libgcrypt20-dev libspdlog-dev libsystemd-dev
+  libboost1.81-dev libboost-program-options1.81-dev libspdlog-dev libsystemd-dev
   nlohmann-json3-dev prometheus-cpp-dev
 )
 # To build and run the tests, and the demo with them.
 packages_test=(
-  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc perl procps prometheus python3 valgrind
+  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl libgcrypt20-dev mandoc perl procps
+  prometheus python3 valgrind
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(

@@ -2,21 +2,17 @@
 
 #include <lonc/core/error.hpp>
 
-#include <gcrypt.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
 #include <limits>
-#include <stdexcept>
 
 namespace lonc::core {
 
 namespace {
 
-constexpr std::size_t block_size = 8;
-constexpr std::string_view hex_digits = "0123456789abcdef";
+constexpr std::size_t block_size = Idea::block_size;
 constexpr std::uint8_t no_digit = 0xff;
 
 constexpr std::array<std::uint8_t, 256> make_digit_values() {
@@ -32,32 +28,24 @@ constexpr std::array<std::uint8_t, 256> make_digit_values() {
 
 constexpr std::array<std::uint8_t, 256> digit_values = make_digit_values();
 
-[[noreturn]] void fail(const char* what, gcry_error_t error) {
-  throw std::runtime_error(std::string("libgcrypt: ") + what + ": " + gcry_strerror(error));
+constexpr std::array<std::array<char, 2>, 256> make_digits_of_byte() {
+  constexpr std::string_view hex_digits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> digits{};
+  for (std::size_t i = 0; i < digits.size(); ++i) digits[i] = {hex_digits[i >> 4U], hex_digits[i & 15U]};
+  return digits;
 }
 
-// libgcrypt wants to be greeted once, before its first use in the process, unless another library did so.
-void start_libgcrypt() {
-  static const bool is_started = [] {
-    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P) != 0) return true;
-    if (gcry_check_version(GCRYPT_VERSION) == nullptr) return false;
-    // Keys that anyone on the network can compute need no locked memory.
-    gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-    return true;
-  }();
-  if (!is_started) throw std::runtime_error("libgcrypt is older than the one lonc was built with");
-}
+constexpr std::array<std::array<char, 2>, 256> digits_of_byte = make_digits_of_byte();
 
 // Spreads `size` bytes, which stand at the end of `text` from `begin` + `size` on, into twice as many hex digits
-// from `begin` on. Never overtakes itself: digit 2i+1 is written when byte i has been read.
+// from `begin` on. Never overtakes itself: both digits of byte i are written when it has been read.
 void expand_to_hex(std::string& text, std::size_t begin, std::size_t size) {
   char* out = text.data() + begin;
   const char* in = out + size;
   for (std::size_t i = 0; i < size; ++i) {
-    const auto byte = static_cast<std::uint8_t>(in[i]);
-    out[2 * i] = hex_digits[byte >> 4];
-    out[2 * i + 1] = hex_digits[byte & 15];
+    const std::array<char, 2>& digits = digits_of_byte[static_cast<std::uint8_t>(in[i])];
+    out[2 * i] = digits[0];
+    out[2 * i + 1] = digits[1];
   }
 }
 
@@ -100,30 +88,7 @@ bool parse(std::string_view line, EncryptedLine& parsed) {
 
 }  // namespace
 
-struct SessionCipher::Handle {
-  gcry_cipher_hd_t cipher = nullptr;
-
-  Handle() = default;
-  ~Handle() { gcry_cipher_close(cipher); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-};
-
-SessionCipher::SessionCipher(const SessionKey& key) : handle_(std::make_unique<Handle>()) {
-  start_libgcrypt();
-  if (const auto error = gcry_cipher_open(&handle_->cipher, GCRY_CIPHER_IDEA, GCRY_CIPHER_MODE_ECB, 0)) {
-    fail("IDEA is not available (is the system in FIPS mode?)", error);
-  }
-  if (const auto error = gcry_cipher_setkey(handle_->cipher, key.data(), key.size())) {
-    fail("session key refused", error);
-  }
-}
-
-SessionCipher::~SessionCipher() = default;
-SessionCipher::SessionCipher(SessionCipher&&) noexcept = default;
-SessionCipher& SessionCipher::operator=(SessionCipher&&) noexcept = default;
-
-void SessionCipher::encrypt(std::string_view command, std::string& wire) {
+void SessionCipher::encrypt(std::string_view command, std::string& wire) const {
   std::array<char, std::numeric_limits<std::size_t>::digits10 + 1> length{};
   const auto length_end = std::to_chars(length.data(), length.data() + length.size(), command.size()).ptr;
 
@@ -136,13 +101,11 @@ void SessionCipher::encrypt(std::string_view command, std::string& wire) {
   wire.resize(begin + 2 * padded, ' ');
   char* const text = wire.data() + begin + padded;
   std::copy(command.begin(), command.end(), text);
-  if (const auto error = gcry_cipher_encrypt(handle_->cipher, text, padded, nullptr, 0)) {
-    fail("encryption failed", error);
-  }
+  cipher_.encrypt(text, padded / block_size);
   expand_to_hex(wire, begin, padded);
 }
 
-std::error_code SessionCipher::decrypt(std::string_view line, std::string& reply) {
+std::error_code SessionCipher::decrypt(std::string_view line, std::string& reply) const {
   reply.clear();
   EncryptedLine parsed;
   if (!parse(line, parsed)) return Errc::reply_not_decodable;
@@ -151,11 +114,7 @@ std::error_code SessionCipher::decrypt(std::string_view line, std::string& reply
     reply.clear();
     return Errc::reply_not_decodable;
   }
-  if (!reply.empty()) {
-    if (const auto error = gcry_cipher_decrypt(handle_->cipher, reply.data(), reply.size(), nullptr, 0)) {
-      fail("decryption failed", error);
-    }
-  }
+  cipher_.decrypt(reply.data(), reply.size() / block_size);
   reply.resize(parsed.length);
   // With a wrong key the text is noise; a line end in it would put every later reply out of step.
   if (reply.find('\n') != std::string::npos || reply.find('\0') != std::string::npos) {

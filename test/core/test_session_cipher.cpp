@@ -5,7 +5,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 
 using lonc::core::derive_session_key;
 using lonc::core::Errc;
@@ -174,12 +173,9 @@ TEST_CASE("another key does not open the line") {
   CHECK((error || reply != "auth:msu:korte:s3cret"));
 }
 
-TEST_CASE("a cipher can be moved, and an all-zero key is a key") {
-  SessionCipher cipher = first_cipher();
-  SessionCipher moved = std::move(cipher);
-  CHECK(encrypted(moved, "ping") == "enc:4:9d9dd89823d2a488");
-  moved = SessionCipher{lonc::core::SessionKey{}};
-  CHECK(decrypted(moved, encrypted(moved, "ping")) == "ping");
+TEST_CASE("an all-zero key is a key") {
+  SessionCipher cipher{lonc::core::SessionKey{}};
+  CHECK(decrypted(cipher, encrypted(cipher, "ping")) == "ping");
 }
 
 TEST_CASE("the prefix alone decides what is encrypted") {

@@ -2,9 +2,9 @@
 // connection is known to anyone who can listen, so this hides nothing from the network.
 #pragma once
 
+#include <lonc/core/idea.hpp>
 #include <lonc/core/session_key.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -19,22 +19,17 @@ constexpr bool is_encrypted_reply(std::string_view reply) { return reply.starts_
 
 class SessionCipher {
  public:
-  // Throws std::runtime_error when libgcrypt has no IDEA.
-  explicit SessionCipher(const SessionKey& key);
-  ~SessionCipher();
-  SessionCipher(SessionCipher&&) noexcept;
-  SessionCipher& operator=(SessionCipher&&) noexcept;
+  explicit SessionCipher(const SessionKey& key) : cipher_(key) {}
 
   // `command` without `encrypt:` and without line end. Replaces `wire` by the enc: line, without line end.
-  void encrypt(std::string_view command, std::string& wire);
+  void encrypt(std::string_view command, std::string& wire) const;
 
   // `line` begins with enc: and has no line end. Replaces `reply` by the text. Errc::reply_not_decodable if the
   // line is malformed or the text is not one line (the two ends probably use different keys).
-  std::error_code decrypt(std::string_view line, std::string& reply);
+  std::error_code decrypt(std::string_view line, std::string& reply) const;
 
  private:
-  struct Handle;
-  std::unique_ptr<Handle> handle_;
+  Idea cipher_;
 };
 
 }  // namespace lonc::core
