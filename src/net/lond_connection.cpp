@@ -5,8 +5,10 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace lonc::net {
@@ -14,6 +16,8 @@ namespace lonc::net {
 namespace {
 
 constexpr unsigned lines_per_turn = 64;        // then others on the loop have their turn
+// A hundred peers that dribble their handshakes byte for byte would have the loop do little else.
+constexpr std::chrono::milliseconds pause_within_line{100};
 constexpr std::size_t most_kept = 32 * 1024;  // bytes for the next flush(): a buffer of that size is used again
 
 // What keep-alive and TCP_USER_TIMEOUT make of a connection whose path is gone: the time-out, or the last thing that a
@@ -118,7 +122,7 @@ Task<void> LondConnection::read_lines() {
       case LineSocket::Read::would_block:
       case LineSocket::Read::more: {
         lines = 0;
-        const std::error_code error = co_await socket_->wait_readable();
+        const std::error_code error = co_await wait_readable();
         if (error) ended(error);
         break;
       }
@@ -133,6 +137,19 @@ Task<void> LondConnection::read_lines() {
         break;
     }
   }
+}
+
+// In the handshake lond sends short lines, each in one piece.
+Task<std::error_code> LondConnection::wait_readable() {
+  if (!is_handshake_over_ && socket_->has_bytes()) {
+    Timer pause(strand_, pause_within_line);
+    pause_ = &pause;
+    boost::system::error_code error;
+    co_await pause.async_wait(boost::asio::redirect_error(use_awaitable, error));
+    pause_ = nullptr;
+    if (is_closed()) co_return std::error_code();
+  }
+  co_return co_await socket_->wait_readable();
 }
 
 void LondConnection::give_line(std::string_view line) {
@@ -197,6 +214,7 @@ std::error_code LondConnection::send_kept() {
 
 void LondConnection::set_line_limit(std::size_t bytes) {
   ticket_.release();
+  is_handshake_over_ = true;
   if (socket_) socket_->set_line_limit(bytes);
 }
 
@@ -208,6 +226,7 @@ void LondConnection::close() {
   handler_ = nullptr;
   ticket_.release();
   if (socket_) socket_->close();
+  if (pause_ != nullptr) pause_->cancel();
   wake_.notify();
 }
 

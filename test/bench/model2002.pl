@@ -26,11 +26,17 @@ sub enter {
     $state = "$time: $step";
 }
 
+sub failed { die @_ }
+$SIG{__DIE__} = \&failed;
+
 sub exchange {
     my ($line) = @_;
     my $answer;
+    if ($line eq "close_connection_exit\n") { exit }
+    if ($line =~ /^encrypt:/) { die "the model has no cipher\n" }
+    $SIG{ALRM} = sub { die "timeout\n" };
+    $SIG{__DIE__} = 'DEFAULT';
     eval {
-        local $SIG{ALRM} = sub { die "timeout\n" };
         alarm(300);
         enter("to peer $line");
         print {$peer} $line;
@@ -39,7 +45,10 @@ sub exchange {
         enter("from peer $line");
         alarm(0);
     };
-    alarm(0);
+    if ($@ =~ /timeout/) { $answer = '' }
+    $SIG{ALRM} = 'DEFAULT';
+    $SIG{__DIE__} = \&failed;
+    if (defined $answer && $answer =~ /^enc/) { die "the model has no cipher\n" }
     enter("over $line");
     return defined $answer && length $answer ? $answer : "con_lost\n";
 }

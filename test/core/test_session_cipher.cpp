@@ -17,20 +17,20 @@ SessionCipher first_cipher() {
   return SessionCipher{derive_session_key("msul3", "data1", "81234A0ABCDEF9870BCD0045678")};
 }
 
-std::string encrypted(SessionCipher& cipher, std::string_view command) {
+std::string encrypted(const SessionCipher& cipher, std::string_view command) {
   std::string wire;
   cipher.encrypt(command, wire);
   return wire;
 }
 
-std::string decrypted(SessionCipher& cipher, std::string_view line) {
+std::string decrypted(const SessionCipher& cipher, std::string_view line) {
   std::string reply = "left over";
   const auto error = cipher.decrypt(line, reply);
   REQUIRE_FALSE(error);
   return reply;
 }
 
-bool is_refused(SessionCipher& cipher, std::string_view line) {
+bool is_refused(const SessionCipher& cipher, std::string_view line) {
   std::string reply = "left over";
   const auto error = cipher.decrypt(line, reply);
   return error == Errc::reply_not_decodable && reply.empty();
@@ -39,13 +39,13 @@ bool is_refused(SessionCipher& cipher, std::string_view line) {
 }  // namespace
 
 TEST_CASE("the standard IDEA vector") {
-  SessionCipher cipher{pack_hex("00010002000300040005000600070008")};
+  const SessionCipher cipher{pack_hex("00010002000300040005000600070008")};
   const std::string plain{"\0\0\0\1\0\2\0\3", 8};
   CHECK(encrypted(cipher, plain).substr(0, 6 + 16) == "enc:8:11fbed2b01986de5");
 }
 
 TEST_CASE("known encrypted requests") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   CHECK(encrypted(cipher, "ping") == "enc:4:9d9dd89823d2a488");
   CHECK(encrypted(cipher, "12345678") == "enc:8:710222f7e2af1d8e5b37ece2cbdaa5f3");
   CHECK(encrypted(cipher, "auth:msu:korte:s3cret") == "enc:21:cc0dade72a1043f04b90dbddd2ef308664e84f737f443863");
@@ -53,16 +53,16 @@ TEST_CASE("known encrypted requests") {
   CHECK(encrypted(cipher, "xxxxxxxxxxxxxxx") == "enc:15:5ebe1170a46b189087443dac7badccff");
   CHECK(encrypted(cipher, "xxxxxxxxxxxxxxxx") == "enc:16:5ebe1170a46b18905ebe1170a46b18905b37ece2cbdaa5f3");
 
-  SessionCipher second{derive_session_key("msua_1", "fsul-2", "77777777777777777777777")};
+  const SessionCipher second{derive_session_key("msua_1", "fsul-2", "77777777777777777777777")};
   CHECK(encrypted(second, "ping") == "enc:4:0b8a1661407b8f50");
   CHECK(encrypted(second, "12345678") == "enc:8:d73215f7ec1923f0f601a110491e29ed");
 
-  SessionCipher third{derive_session_key("l1", "l2", "4711")};
+  const SessionCipher third{derive_session_key("l1", "l2", "4711")};
   CHECK(encrypted(third, "ping") == "enc:4:9cafe73da251f398");
 }
 
 TEST_CASE("known encrypted replies") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   CHECK(decrypted(cipher, "enc:4:9d9dd89823d2a488") == "ping");
   CHECK(decrypted(cipher, "enc:4:9D9DD89823D2a488") == "ping");
   CHECK(decrypted(cipher, "enc:0004:9d9dd89823d2a488") == "ping");
@@ -71,7 +71,7 @@ TEST_CASE("known encrypted replies") {
 }
 
 TEST_CASE("a reply may end with a block of padding or without") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   CHECK(decrypted(cipher, "enc:8:710222f7e2af1d8e5b37ece2cbdaa5f3") == "12345678");
   CHECK(decrypted(cipher, "enc:8:710222f7e2af1d8e") == "12345678");
   CHECK(decrypted(cipher, "enc:0:5b37ece2cbdaa5f3").empty());
@@ -82,7 +82,7 @@ TEST_CASE("a reply may end with a block of padding or without") {
 }
 
 TEST_CASE("malformed replies are refused") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   for (const std::string_view line : {"",
                                       "enc",
                                       "enc:",
@@ -115,7 +115,7 @@ TEST_CASE("malformed replies are refused") {
 }
 
 TEST_CASE("text that is not one line is refused") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   CHECK(is_refused(cipher, encrypted(cipher, "ok\n")));
   CHECK(is_refused(cipher, encrypted(cipher, "ok\nother user's data")));
   CHECK(is_refused(cipher, encrypted(cipher, std::string{"o\0k", 3})));
@@ -123,14 +123,14 @@ TEST_CASE("text that is not one line is refused") {
 }
 
 TEST_CASE("a line end in the padding is cut off with it") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   std::string line = encrypted(cipher, "ok\n\n\n");
   line.replace(4, 1, "2");
   CHECK(decrypted(cipher, line) == "ok");
 }
 
 TEST_CASE("every length from 0 to 100 comes back, in the number of blocks that receivers expect") {
-  SessionCipher cipher{derive_session_key("l1", "l2", "4711")};
+  const SessionCipher cipher{derive_session_key("l1", "l2", "4711")};
   std::string text;
   for (std::size_t length = 0; length <= 100; ++length) {
     const std::string line = encrypted(cipher, text);
@@ -143,14 +143,14 @@ TEST_CASE("every length from 0 to 100 comes back, in the number of blocks that r
 }
 
 TEST_CASE("a large record comes back") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   std::string text;
   for (int i = 0; i < 200'000; ++i) text += "key=value&"[i % 10];
   CHECK(decrypted(cipher, encrypted(cipher, text)) == text);
 }
 
 TEST_CASE("output strings keep their memory") {
-  SessionCipher cipher = first_cipher();
+  const SessionCipher cipher = first_cipher();
   std::string wire;
   std::string reply;
   cipher.encrypt(std::string(1000, 'x'), wire);
@@ -165,8 +165,8 @@ TEST_CASE("output strings keep their memory") {
 }
 
 TEST_CASE("another key does not open the line") {
-  SessionCipher cipher = first_cipher();
-  SessionCipher other{derive_session_key("data1", "msul3", "81234A0ABCDEF9870BCD0045678")};
+  const SessionCipher cipher = first_cipher();
+  const SessionCipher other{derive_session_key("data1", "msul3", "81234A0ABCDEF9870BCD0045678")};
   const std::string line = encrypted(cipher, "auth:msu:korte:s3cret");
   std::string reply;
   const auto error = other.decrypt(line, reply);
@@ -174,7 +174,7 @@ TEST_CASE("another key does not open the line") {
 }
 
 TEST_CASE("an all-zero key is a key") {
-  SessionCipher cipher{lonc::core::SessionKey{}};
+  const SessionCipher cipher{lonc::core::SessionKey{}};
   CHECK(decrypted(cipher, encrypted(cipher, "ping")) == "ping");
 }
 

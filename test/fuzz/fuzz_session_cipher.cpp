@@ -16,7 +16,7 @@ bool is_line(std::string_view text) {
   return text.find_first_of(std::string_view{"\n\0", 2}) == std::string_view::npos;
 }
 
-void check_decrypt(SessionCipher& cipher, std::string_view line) {
+void check_decrypt(const SessionCipher& cipher, std::string_view line) {
   std::string reply = "left over";
   const auto error = cipher.decrypt(line, reply);
   if (error) {
@@ -29,7 +29,7 @@ void check_decrypt(SessionCipher& cipher, std::string_view line) {
   }
 }
 
-void check_encrypt(SessionCipher& cipher, std::string_view command) {
+void check_encrypt(const SessionCipher& cipher, std::string_view command) {
   std::string wire = "left over";
   cipher.encrypt(command, wire);
   const std::string head = "enc:" + std::to_string(command.size()) + ":";
@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input{data, size};
   const std::uint8_t kind = input.byte();
-  SessionCipher cipher{lonc::core::pack_hex(input.text(input.byte() % 40U))};
+  const SessionCipher cipher{lonc::core::pack_hex(input.text(input.byte() % 40U))};
   const std::size_t length = input.byte();
   const std::string_view text = input.rest();
   switch (kind % 4) {

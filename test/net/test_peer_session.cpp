@@ -9,6 +9,7 @@
 using lonc::core::PeerState;
 using lonc::test::connect_local;
 using lonc::test::run_ready;
+using lonc::test::run_until;
 using lonc::test::SessionFixture;
 using lonc::test::Wire;
 using namespace std::chrono_literals;
@@ -111,6 +112,31 @@ TEST_CASE("PeerSession: a peer that refuses is away, and is reached again when t
   auto client = f.client_with("log\n");
   CHECK(f.answers(client, "con_lost\n"));
   CHECK(f.log.has("refused"));
+}
+
+TEST_CASE("PeerSession: a peer that dribbles its handshake is not read for each byte") {
+  SessionFixture fixture;
+  fixture.start();
+  std::optional<Wire> lond;
+  std::string line;
+  REQUIRE(run_until(fixture.io, [&] {
+    if (auto fd = fixture.lond.accept()) lond.emplace(std::move(fd));
+    return lond && lond->take_line(line);
+  }));
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(lond->send("47"));
+  REQUIRE(run_until(fixture.io, [&] { return lond->is_delivered(); }));
+  run_ready(fixture.io);
+  SECTION("what follows is read some time later") {
+    REQUIRE(lond->send("11\n"));
+    REQUIRE(run_until(fixture.io, [&] { return lond->take_line(line); }));
+    CHECK(line == "4711");
+    CHECK(std::chrono::steady_clock::now() - begin >= 100ms);
+  }
+  SECTION("the session may end meanwhile") {
+    fixture.session.reset();
+    CHECK(run_until(fixture.io, [&] { return lond->is_ended(); }));
+  }
 }
 
 TEST_CASE("PeerSession: a name that is not known fails the attempt") {

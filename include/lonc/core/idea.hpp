@@ -25,8 +25,8 @@ class Idea {
 
   static Subkeys inverse(const Subkeys& subkeys);
 
-  Subkeys encryption_;
-  Subkeys decryption_;
+  Subkeys encryption_{};
+  Subkeys decryption_{};
 };
 
 }  // namespace lonc::core

@@ -70,6 +70,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint);
   Task<void> guard(Task<void> loop);
   Task<void> read_lines();
+  Task<std::error_code> wait_readable();
   Task<void> write_lines();
   void give_line(std::string_view line);
   std::error_code send_kept();
@@ -90,6 +91,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   std::uint64_t kept_ = 0;      // lines of write_behind() that no send has been tried for
   std::size_t kept_bytes_ = 0;  // their bytes
   std::size_t following_ = 0;  // see Handler::line_received()
+  bool is_handshake_over_ = false;
+  Timer* pause_ = nullptr;      // while reading waits for time to go by
   std::exception_ptr failure_;  // of one of the two loops
 };
 
