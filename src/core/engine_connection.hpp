@@ -6,7 +6,7 @@
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/session_cipher.hpp>
 
-#include <optional>
+#include <memory>
 #include <string>
 
 namespace lonc::core {
@@ -44,7 +44,8 @@ struct PeerEngine::Connection {
   ConnectionId id;
   State state = State::waiting;
   Handshake handshake;
-  std::optional<SessionCipher> cipher;  // set when ready
+  // Set when ready: of thousands of peers that are away none has one.
+  std::unique_ptr<SessionCipher> cipher;
   Fifo<InFlight> in_flight;             // replies come in the order of the requests
   TimePoint step_deadline = never;      // of connecting, of the present step of the handshake, of leaving
   TimePoint ready_since{};

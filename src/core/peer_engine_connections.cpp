@@ -189,7 +189,7 @@ void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::stri
 }
 
 void PeerEngine::became_ready(TimePoint now, Connection& connection) {
-  connection.cipher.emplace(connection.handshake.session_key());
+  connection.cipher = std::make_unique<SessionCipher>(connection.handshake.session_key());
   connection.state = Connection::State::ready;
   connection.step_deadline = never;
   connection.ready_since = connection.idle_since = now;
