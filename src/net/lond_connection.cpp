@@ -35,6 +35,22 @@ bool is_closed_by_peer(const std::error_code& error) {
 
 }  // namespace
 
+// May end with the loop, before the connection does.
+class LondConnection::Pause {
+ public:
+  Pause(Timer*& place, const Strand& strand) : place_(place), timer_(strand, pause_within_line) { place_ = &timer_; }
+  ~Pause() { place_ = nullptr; }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+
+  auto wait() { return timer_.async_wait(boost::asio::redirect_error(use_awaitable, ignored_)); }
+
+ private:
+  Timer*& place_;
+  Timer timer_;
+  boost::system::error_code ignored_;  // cancelled: the connection is closed
+};
+
 LondConnection::LondConnection(Strand strand, core::ConnectionId id, std::shared_ptr<PeerAddress> address,
                                ConnectGate& gate, const Options& options, Handler& handler)
     : strand_(std::move(strand)),
@@ -142,11 +158,8 @@ Task<void> LondConnection::read_lines() {
 // In the handshake lond sends short lines, each in one piece.
 Task<std::error_code> LondConnection::wait_readable() {
   if (!is_handshake_over_ && socket_->has_bytes()) {
-    Timer pause(strand_, pause_within_line);
-    pause_ = &pause;
-    boost::system::error_code error;
-    co_await pause.async_wait(boost::asio::redirect_error(use_awaitable, error));
-    pause_ = nullptr;
+    Pause pause(pause_, strand_);
+    co_await pause.wait();
     if (is_closed()) co_return std::error_code();
   }
   co_return co_await socket_->wait_readable();

@@ -365,6 +365,22 @@ TEST_CASE("PeerSession may end with the loop, whatever is going on") {
   }
 }
 
+TEST_CASE("PeerSession may end with the loop while a handshake comes in pieces") {
+  SessionFixture f;
+  boost::asio::io_context other;
+  lonc::net::PeerSession session(other, f.config, f.services, 1, {});
+  session.start();
+  std::optional<Wire> lond;
+  std::string line;
+  REQUIRE(run_until(other, [&] {
+    if (auto fd = f.lond.accept()) lond.emplace(std::move(fd));
+    return lond && lond->take_line(line);
+  }));
+  REQUIRE(lond->send("47"));
+  REQUIRE(run_until(other, [&] { return lond->is_delivered(); }));
+  run_ready(other);
+}
+
 TEST_CASE("PeerSession on a loop of two threads") {
   SessionFixture f;
   f.config.engine.max_connections = 3;

@@ -65,6 +65,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   core::ConnectionId id() const { return id_; }
 
  private:
+  class Pause;
+
   Task<void> wait_for_turn();
   Task<std::error_code> connect();
   Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint);
