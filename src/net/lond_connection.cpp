@@ -157,7 +157,7 @@ Task<void> LondConnection::read_lines() {
 
 // In the handshake lond sends short lines, each in one piece.
 Task<std::error_code> LondConnection::wait_readable() {
-  if (!is_handshake_over_ && socket_->has_bytes()) {
+  if (ticket_.is_granted() && socket_->has_bytes()) {
     Pause pause(pause_, strand_);
     co_await pause.wait();
     if (is_closed()) co_return std::error_code();
@@ -227,7 +227,6 @@ std::error_code LondConnection::send_kept() {
 
 void LondConnection::set_line_limit(std::size_t bytes) {
   ticket_.release();
-  is_handshake_over_ = true;
   if (socket_) socket_->set_line_limit(bytes);
 }
 

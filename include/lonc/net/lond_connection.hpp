@@ -85,7 +85,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   ConnectGate& gate_;
   Options options_;
   Handler* handler_;  // none after close() or the last event
-  ConnectGate::Ticket ticket_;
+  ConnectGate::Ticket ticket_;  // until the handshake is over
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
   AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
   std::error_code write_error_;
@@ -93,7 +93,6 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   std::uint64_t kept_ = 0;      // lines of write_behind() that no send has been tried for
   std::size_t kept_bytes_ = 0;  // their bytes
   std::size_t following_ = 0;  // see Handler::line_received()
-  bool is_handshake_over_ = false;
   Timer* pause_ = nullptr;      // while reading waits for time to go by
   std::exception_ptr failure_;  // of one of the two loops
 };
