@@ -98,7 +98,7 @@ void PeerEngine::begin_attempt(TimePoint now) {
   ++counters_.attempts;
   const ConnectionId id{++last_connection_id_};
   connections_.push_back(std::make_unique<Connection>(id, settings_, !pong_sent_));
-  effects_.open_connection(id);
+  effects_.open_connection(id, has_failed_last_ ? AttemptClass::failed_last : AttemptClass::favoured);
 }
 
 // While up: the connections that are always kept, and one for each request that waits, and `more`.
@@ -191,6 +191,7 @@ void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::stri
 void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   connection.cipher = std::make_unique<SessionCipher>(connection.handshake.session_key());
   connection.state = Connection::State::ready;
+  has_failed_last_ = false;
   connection.step_deadline = never;
   connection.ready_since = connection.idle_since = now;
   effects_.set_line_limit(connection.id, settings_.max_line_length);
@@ -324,6 +325,7 @@ void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
     delay_extra(now);
     return lower_deadline(extra_not_before_);
   }
+  has_failed_last_ = true;
   if (count_opening() > 0) return;
   next_attempt_ = std::max(now + backoff_.next(), earliest_attempt(now));
   if (settings_.max_attempts > 0 && backoff_.failures() >= settings_.max_attempts) next_attempt_ = never;

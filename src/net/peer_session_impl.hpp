@@ -62,7 +62,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   // core::Effects
   void reply(core::ClientId client, std::string_view line) override;
   void close_client(core::ClientId client) override;
-  void open_connection(core::ConnectionId connection) override;
+  void open_connection(core::ConnectionId connection, core::AttemptClass attempt) override;
   void write_line(core::ConnectionId connection, std::string_view line) override;
   void write_behind(core::ConnectionId connection, std::string_view line) override;
   void set_line_limit(core::ConnectionId connection, std::size_t bytes) override;

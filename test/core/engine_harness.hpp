@@ -94,7 +94,10 @@ class EngineHarness : public Effects {
   // --- Effects
   void reply(ClientId client, std::string_view line) override { add("reply", id(client), line); }
   void close_client(ClientId client) override { add("close client", id(client), ""); }
-  void open_connection(ConnectionId connection) override { add("open", id(connection), ""); }
+  void open_connection(ConnectionId connection, AttemptClass attempt) override {
+    attempt_classes.push_back(attempt);
+    add("open", id(connection), "");
+  }
   void write_line(ConnectionId connection, std::string_view line) override { add("write", id(connection), line); }
   void write_behind(ConnectionId connection, std::string_view line) override { add("behind", id(connection), line); }
   void set_line_limit(ConnectionId, std::size_t) override {}
@@ -137,6 +140,7 @@ class EngineHarness : public Effects {
   std::vector<std::string> logs;
   std::vector<std::string> logged_commands;  // of the log lines about a request
   std::set<std::uint64_t> noisy;  // connections with an end of file that was not read yet
+  std::vector<AttemptClass> attempt_classes;  // of all attempts so far
   unsigned status_changes = 0;
   bool has_spool = false;  // the test answers for the spool; otherwise nothing is on the disk
   PeerEngine engine;

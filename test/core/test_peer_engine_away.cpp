@@ -344,3 +344,17 @@ TEST_CASE("events of connections that have ended are ignored") {
   h.closed(1);
   CHECK(h.take().empty());
 }
+
+TEST_CASE("an attempt is favoured unless the one before it failed and nothing has been reached since") {
+  using enum AttemptClass;
+  EngineHarness h;
+  h.start();
+  h.fail(1);
+  h.advance(2s);
+  h.handshake(2, true);
+  h.closed(2);
+  h.advance(2s);
+  h.fail(3);
+  h.engine.reconnect(h.now);
+  CHECK(h.attempt_classes == std::vector{favoured, failed_last, favoured, failed_last});
+}

@@ -20,7 +20,7 @@ class Effects {
   virtual void close_client(ClientId client) = 0;
 
   // Answered later by connection_started, then connection_up or connection_failed.
-  virtual void open_connection(ConnectionId connection) = 0;
+  virtual void open_connection(ConnectionId connection, AttemptClass attempt) = 0;
   virtual void write_line(ConnectionId connection, std::string_view line) = 0;
   // To a connection with requests in flight: may be kept until the end of the turn, to go out with others in one write.
   virtual void write_behind(ConnectionId connection, std::string_view line) = 0;

@@ -165,6 +165,7 @@ class PeerEngine {
   std::optional<TimePoint> last_attempt_;  // when the latest attempt began
   TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
   TimePoint extra_not_before_{};  // while up: no further connection is opened before
+  bool has_failed_last_ = false;  // the latest attempt failed, and no connection has become ready since
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;  // it is sent on the first connection only
   TimePoint drain_until_ = never;

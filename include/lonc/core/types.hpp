@@ -19,6 +19,12 @@ enum class ClientId : std::uint64_t {};
 // One attempt to reach lond, and the TCP connection that came of it. Never reused within a session.
 enum class ConnectionId : std::uint64_t {};
 
+// Whose attempt to connect goes first where places for attempts are short.
+enum class AttemptClass {
+  favoured,     // the peer is up, has just been lost, or was never tried
+  failed_last,  // the last attempt to reach it failed
+};
+
 // How much a log line matters. loncron counts the words INFO, WARNING and CRITICAL in the log and mails the
 // administrator at 200, so routine lines are `notice`, which is written without a word before it.
 enum class Severity { debug, notice, info, warning, critical };
