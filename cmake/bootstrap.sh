@@ -38,6 +38,8 @@ usage: cmake/bootstrap.sh COMMAND
              build everything and run all tests; options are those of cmake/test_summary.py
   bench [OPTION]...
              build it optimised and compare it with other proxies; options are those of test/bench/run.py
+  chaos [OPTION]...
+             put the release binary under fire and judge every answer; options are those of test/chaos/run.py
   node [OPTION]...
              make the Debian package, and test it: its contents, its installation, and a booted node (as root);
              options are those of cmake/test_summary.py
@@ -132,6 +134,18 @@ bench() {
   exec python3 -B "$root/test/bench/run.py" --build "$root/build/bench" "$@"
 }
 
+chaos() {
+  install_missing "${packages_build[@]}" "${packages_test[@]}"
+  local options
+  use_ccache
+  say "Building build/release and the peers and clients of build/bench"
+  (cd "$root" && cmake --preset release --log-level=WARNING "${options[@]}" &&
+    cmake --preset bench --log-level=WARNING "${options[@]}")
+  cmake --build "$root/build/release" --parallel "$(nproc)" --target lonc
+  cmake --build "$root/build/bench" --parallel "$(nproc)" --target chaos-peer chaos-load
+  exec python3 -B "$root/test/chaos/run.py" --build "$root/build/bench" --lonc "$root/build/release/src/lonc" "$@"
+}
+
 node() {
   install_missing "${packages_build[@]}" "${packages_node[@]}"
   local options
@@ -170,6 +184,7 @@ case ${1:-} in
   demo) demo ;;
   test) run_tests "${@:2}" ;;
   bench) bench "${@:2}" ;;
+  chaos) chaos "${@:2}" ;;
   node) node "${@:2}" ;;
   install) install_groups "${@:2}" ;;
   packages) print_packages ;;

@@ -1,0 +1,107 @@
+"""What happens to peers and to lonc, drawn from one seed."""
+import os
+import resource
+import signal
+import time
+
+# Kinds and their weights: what befalls a peer is cheap, what befalls lonc makes everybody start anew.
+PEER_FAULTS = {"fin": 10, "rst": 10, "omit": 10, "half": 10, "double": 10, "unasked": 10, "empty": 10, "garbage": 10,
+               "late": 10, "silent": 10, "freeze": 6, "kill": 6}
+LONC_FAULTS = {"usr1": 8, "hup": 8, "descriptors": 3, "term": 1, "kill lonc": 1}
+LONC_SHARE = 0.005  # of all faults
+
+
+class Faults:
+    """`field` is a run.Run: its peers, its lonc and its load."""
+
+    def __init__(self, field, random):
+        self.field, self.random = field, random
+        self.counts = {}
+        self.limit_until = None
+        self.settled_at = {}  # host: when what was done to it is over for its clients
+        self.is_in_table = {"added": True, "moved": False}
+
+    def step(self, now):
+        """One fault, and the end of those that last."""
+        for peer in self.field.peers:
+            if peer.stopped_until and now >= peer.stopped_until:
+                peer.thaw()
+        if self.limit_until and now >= self.limit_until:
+            self.free_descriptors()
+        for host in [host for host, end in self.settled_at.items() if now >= end]:
+            del self.settled_at[host]
+            self.field.load.tell(f"settled {host}")
+        is_lonc = self.random.random() < LONC_SHARE
+        faults = LONC_FAULTS if is_lonc else PEER_FAULTS
+        kind = self.random.choices(list(faults), list(faults.values()))[0]
+        if kind not in self.field.kinds:
+            return
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if is_lonc:
+            self.at_lonc(kind)
+        else:
+            self.at_peer(self.random.choice(self.field.peers), kind)
+
+    def at_peer(self, peer, kind):
+        if peer.stopped_until:
+            return
+        if kind == "kill":
+            peer.kill()
+        elif kind == "freeze":
+            peer.freeze(self.random.uniform(0.02, 0.6))
+        elif kind == "late":
+            peer.fault(f"late {self.random.choice((3, 30, 100, 280, 320, 600))}")
+        else:
+            peer.fault(kind)
+
+    def at_lonc(self, kind):
+        lonc = self.field.lonc
+        if kind == "usr1":
+            lonc.process.send_signal(signal.SIGUSR1)
+        elif kind == "hup":
+            self.reload()
+        elif kind == "descriptors":
+            self.use_up_descriptors()
+        else:
+            self.field.load.tell("down")
+            self.limit_until = None
+            lonc.process.send_signal(signal.SIGTERM if kind == "term" else signal.SIGKILL)
+            lonc.process.wait(30)
+            lonc.start()
+            self.field.load.tell("up")
+
+    def reload(self):
+        """The last host comes and goes, the one before it moves between two addresses."""
+        what, host = self.random.choice((("added", self.field.comes_and_goes), ("moved", self.field.moves)))
+        self.is_in_table[what] = not self.is_in_table[what]
+        self.field.load.tell(f"moving {host}")
+        self.settled_at[host] = time.monotonic() + 5
+        if what == "added" and not self.is_in_table["added"]:
+            self.settled_at[host] = float("inf")  # until it is there again
+        self.field.write_hosts(self.is_in_table["added"], self.is_in_table["moved"])
+        self.field.lonc.process.send_signal(signal.SIGHUP)
+
+    def use_up_descriptors(self):
+        if self.limit_until:
+            return
+        pid = self.field.lonc.process.pid
+        self.old_limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.field.lonc.descriptors() + 3, self.old_limit[1]))
+        self.limit_until = time.monotonic() + self.random.uniform(0.1, 1)
+
+    def free_descriptors(self):
+        self.limit_until = None
+        pid = self.field.lonc.process.pid
+        if os.path.exists(f"/proc/{pid}"):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, self.old_limit)
+
+    def end(self):
+        """Everything is well again from now on."""
+        for peer in self.field.peers:
+            if peer.stopped_until:
+                peer.thaw()
+            peer.fault("well")
+        if self.limit_until:
+            self.free_descriptors()
+        self.field.write_hosts(True, self.is_in_table["moved"])
+        self.field.lonc.process.send_signal(signal.SIGHUP)

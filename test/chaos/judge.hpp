@@ -1,0 +1,66 @@
+// Says of each request what became of it, and counts. It knows no sockets and no clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lonc::chaos {
+
+enum class Verdict {
+  waiting,   // not decided yet
+  right,     // an answer that its peer gave to a request of exactly these bytes
+  con_lost,
+  crossed,   // an answer to another request or of another peer, or bytes that are no whole answer
+  doubled,   // an answer that somebody had before
+  lost,      // the connection ended without an answer, and nothing excuses it
+  hung,      // no answer within the limit
+  excused,   // ended without an answer: the client left, or lonc was killed or lost this host
+};
+
+struct Expectation {
+  std::string peer;
+  std::uint64_t hash = 0;
+  std::chrono::steady_clock::time_point deadline{};
+  Verdict verdict = Verdict::waiting;
+};
+
+class Judge {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  static Expectation expect(std::string peer, std::string_view request, Time deadline);
+
+  // A whole line without its line end. A line for a request that is decided already is counted as late.
+  Verdict answered(Expectation& request, std::string_view line);
+  // A line while nothing was asked.
+  void unasked();
+  // End of file or an error in place of the answer.
+  Verdict ended(Expectation& request, bool is_excused);
+  // Hung, when its time is over.
+  Verdict look(Expectation& request, Time now);
+
+  std::uint64_t count(Verdict verdict) const;
+  std::uint64_t late() const { return late_; }
+  std::uint64_t decided() const;
+  // Nothing crossed, doubled, lost, hung or late.
+  bool is_content() const;
+  // What was wrong first, at most a few lines. No bytes of a request or an answer but the token.
+  const std::vector<std::string>& complaints() const { return complaints_; }
+
+ private:
+  Verdict verdict_of(const Expectation& request, std::string_view line);
+  Verdict decide(Expectation& request, Verdict verdict, std::string_view line);
+  // True if it was so already.
+  bool mark_delivered(std::uint64_t incarnation, std::uint32_t serial);
+
+  std::map<Verdict, std::uint64_t> counts_;
+  std::uint64_t late_ = 0;
+  std::map<std::uint64_t, std::vector<bool>> delivered_;  // serials by incarnation
+  std::vector<std::string> complaints_;
+};
+
+}  // namespace lonc::chaos
