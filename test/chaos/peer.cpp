@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
