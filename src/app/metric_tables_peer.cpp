@@ -73,6 +73,11 @@ void add_state(Table& table) {
                 [](const PeerReport& peer, WallTime) { return peer.status.counters.failed_attempts; });
   table.counter("lonc_peer_reconnects_total", "How often the peer was up again after all its connections were lost",
                 [](const PeerReport& peer, WallTime) { return peer.status.counters.reconnects; });
+  table.counter("lonc_peer_out_of_turn_total",
+                "Connections that ended because the peer sent lines that were not asked for, or too few",
+                [](const PeerReport& peer, WallTime) { return peer.status.counters.out_of_turn; });
+  table.counter("lonc_peer_empty_lines_total", "Line ends that nobody had asked for, passed over",
+                [](const PeerReport& peer, WallTime) { return peer.status.counters.empty_lines; });
 }
 
 void add_requests(Table& table) {

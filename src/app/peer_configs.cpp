@@ -1,5 +1,7 @@
 #include <lonc/app/peer_configs.hpp>
 
+#include <algorithm>
+
 namespace lonc::app {
 
 namespace {
@@ -25,7 +27,14 @@ core::PeerSettings engine_settings(const Settings& settings, const core::Host& h
   engine.delayed_timeout = settings.delayed_timeout;
   engine.delayed_max_attempts = settings.delayed_max_attempts;
   engine.pipeline_depth = settings.pipeline_depth;
+  engine.pipeline_trust = settings.pipeline_trust;
   return engine;
+}
+
+// A server may have several ids, and its lond answers with one of them.
+bool is_same_machine(const core::Host& host, const core::Host& own) {
+  return host.id == own.id || (!host.address.empty() && host.address == own.address) ||
+         (host.address.empty() && own.address.empty() && host.name == own.name);
 }
 
 }  // namespace
@@ -44,12 +53,12 @@ std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::
   configs.reserve(hosts.hosts.size());
   // Both have been checked when they were set.
   const auto pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
-  const auto slow_commands = core::CommandSet::parse(settings.slow_commands).value_or(core::CommandSet());
+  const auto own = std::ranges::find(hosts.hosts, settings.host_id, &core::Host::id);
   for (const core::Host& host : hosts.hosts) {
     net::PeerConfig config;
     config.engine = engine_settings(settings, host);
     config.engine.pipeline_safe = pipeline_safe;
-    config.engine.slow_commands = slow_commands;
+    config.engine.is_this_server = own != hosts.hosts.end() && is_same_machine(host, *own);
     config.name = host.name;
     config.address = host.address;
     config.port = settings.lond_port;

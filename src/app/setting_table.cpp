@@ -164,14 +164,15 @@ void add_links(Builder& table) {
   table.count<unsigned>({"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
                         "How many attempts to connect run at once, all peers together.");
   table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, yes,
-                        "How many requests may be in flight on one connection, mostly when all are busy. A "
-                        "connection that breaks or times out costs all that are on it. 1: one at a time.");
-  table.commands(
-      {"pipeline-safe"}, &Settings::pipeline_safe,
-      "The commands that may be written behind each other on a busy connection: such that are quick and only "
-      "read. Should the connection break, they may have been carried out although con_lost is the answer.");
-  table.commands({"slow-commands"}, &Settings::slow_commands,
-                 "The commands behind which nothing is written before they are answered.");
+                        "How many requests may be written to a connection together, where that many wait and the peer "
+                        "is quick. Nothing is added while they are in flight, a ping ends them, and nobody is answered "
+                        "before all answers are there. 1: one at a time, and no ping behind it.");
+  table.commands({"pipeline-safe"}, &Settings::pipeline_safe,
+                 "The commands that may be written together with others: such that are quick and only read. Should the "
+                 "connection break, they may have been carried out although con_lost is the answer.");
+  table.duration({"pipeline-trust"}, &Settings::pipeline_trust, seconds{0}, hours{24}, yes,
+                 "How long requests go one at a time to a peer that has sent a line that was not asked for, has left "
+                 "one out, or does not answer the ping.");
 }
 
 void add_delayed(Builder& table) {

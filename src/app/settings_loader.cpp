@@ -119,6 +119,10 @@ class Loader {
       warn_if_doubled(*setting, origin);
       return assign(*setting, name, value, origin);
     }
+    if (name == "slow-commands") {
+      return tell(Problem::Kind::warning, origin, "slow-commands has no effect any more",
+                  "remove it; nothing is written behind a request that is in flight");
+    }
     const auto nearest = nearest_setting_name(name);
     tell_error(origin, "there is no setting " + quoted(name),
                nearest.empty() ? "lonc --help lists all settings" : "did you mean " + std::string(nearest) + '?');

@@ -125,6 +125,8 @@ void put_counters(JsonWriter& json, const core::PeerCounters& counters) {
   json.member("attempts", counters.attempts);
   json.member("failed_attempts", counters.failed_attempts);
   json.member("reconnects", counters.reconnects);
+  json.member("out_of_turn", counters.out_of_turn);
+  json.member("empty_lines", counters.empty_lines);
   json.member("bytes_sent", counters.bytes_sent);
   json.member("bytes_received", counters.bytes_received);
   json.end_object();

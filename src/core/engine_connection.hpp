@@ -1,7 +1,7 @@
 // A lond connection as PeerEngine sees it. Private to the engine.
 #pragma once
 
-#include <lonc/core/fifo.hpp>
+#include <lonc/core/batch.hpp>
 #include <lonc/core/handshake.hpp>
 #include <lonc/core/peer_engine.hpp>
 #include <lonc/core/session_cipher.hpp>
@@ -10,19 +10,6 @@
 #include <string>
 
 namespace lonc::core {
-
-// Nothing is written behind a request that has been in flight for longer.
-inline constexpr Duration longest_pipelined_wait = std::chrono::seconds{1};
-
-// A request that has been written and is not answered yet.
-struct PeerEngine::InFlight {
-  ClientId client{};
-  TimePoint accepted{};  // of a delayed message: when it was written
-  bool is_delayed = false;         // from the disk: there is no client
-  TimePoint written{};             // this and all below is set by send()
-  std::string word{};              // the command word, short enough never to be on the heap
-  bool may_be_followed = false;    // by pipelined requests, before it is answered
-};
 
 struct PeerEngine::Connection {
   enum class State {
@@ -34,9 +21,9 @@ struct PeerEngine::Connection {
   };
 
   Connection(ConnectionId connection_id, const PeerSettings& settings, bool send_pong)
-      : id(connection_id), handshake(settings.peer_id, settings.own_id, send_pong) {}
+      : id(connection_id), handshake(settings.peer_id, settings.own_id, send_pong, settings.is_this_server) {}
 
-  bool is_idle() const { return state == State::ready && in_flight.empty(); }
+  bool is_idle() const { return state == State::ready && !batch.is_in_flight(); }
   bool is_opening() const {
     return state == State::waiting || state == State::connecting || state == State::handshaking;
   }
@@ -46,12 +33,16 @@ struct PeerEngine::Connection {
   Handshake handshake;
   // Set when ready: of thousands of peers that are away none has one.
   std::unique_ptr<SessionCipher> cipher;
-  Fifo<InFlight> in_flight;             // replies come in the order of the requests
-  TimePoint step_deadline = never;      // of connecting, of the present step of the handshake, of leaving
+  Batch batch;                      // in flight, while ready
+  ReplyLines handshake_lines;       // what has come for the present step of the handshake
+  TimePoint step_deadline = never;  // of connecting, of the present step of the handshake, of leaving
+  TimePoint fence_deadline = never;  // while it looks as if the fence, or an answer before it, will not come
+  TimePoint heard_at{};              // the latest bytes from lond since the handshake
   TimePoint ready_since{};
   TimePoint idle_since{};
-  Duration last_round_trip = Duration::max();  // of a client's request, from the writing to the answer
-  bool has_answered = false;  // one request at least: the connection works
+  TimePoint answered_at{};
+  bool has_answered = false;     // one request at least: the connection works
+  bool has_quick_batch = false;  // in flight is only what may go together with others
 };
 
 }  // namespace lonc::core

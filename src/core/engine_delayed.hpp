@@ -1,6 +1,7 @@
 // What PeerEngine knows of its peer's delayed messages. Private to the engine.
 #pragma once
 
+#include <lonc/core/fifo.hpp>
 #include <lonc/core/peer_engine.hpp>
 
 #include <chrono>

@@ -38,6 +38,9 @@ Explanation explain(Errc error) {
     case Errc::handshake_garbage:
       return {"the handshake held bytes that no lond sends",
               "another service seems to answer: check the peer's address in hosts.tab, and lond-port"};
+    case Errc::handshake_self:
+      return {"the server reached says that it is this server",
+              "check the peer's address in hosts.tab: it leads here. Nothing is sent to it"};
     case Errc::connection_closed:
       return {"the peer closed the connection",
               "if lond was not restarted there and this happens often, look into lond.log on the peer"};
@@ -48,8 +51,11 @@ Explanation explain(Errc error) {
       return {"a request was not answered within request-timeout",
               "look at the peer's load and lond.log; a command there hangs or takes longer than request-timeout"};
     case Errc::out_of_turn:
-      return {"the peer sent a line that no request had asked for",
+      return {"the peer sent a line that no request had asked for, or left one out",
               "look into lond.log on the peer, and check that it is lond that answers on this address and port"};
+    case Errc::fence_unanswered:
+      return {"the peer does not answer a ping behind a request with its id",
+              "check that hosts.tab names it as its lonHostID does; or set pipeline-depth = 1 for it"};
     case Errc::reply_too_long:
       return {"a reply was longer than max-line-length", "if replies of this size are meant, raise max-line-length"};
     case Errc::reply_not_decodable:

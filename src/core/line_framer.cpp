@@ -98,12 +98,6 @@ LineFramer::Result LineFramer::next(std::string_view& line) {
   return is_too_long ? Result::too_long : Result::need_more;
 }
 
-std::size_t LineFramer::lines_begun() const {
-  if (!has_bytes()) return 0;
-  const auto ends = std::count(buffer_.get() + begin_, buffer_.get() + end_, '\n');
-  return static_cast<std::size_t>(ends) + (buffer_[end_ - 1] == '\n' ? 0 : 1);
-}
-
 LineFramer::Result LineFramer::line_at(std::size_t newline, std::string_view& line) {
   const std::size_t start = begin_;
   begin_ = scanned_ = newline + 1;

@@ -13,8 +13,13 @@ namespace lonc::core {
 
 namespace {
 
-constexpr std::string_view con_lost = "con_lost";
-constexpr std::string_view close_command = "close_connection_exit";
+// Asked to close the connections: a batch that has brought nothing for so long is stuck, and a connection that has
+// answered nothing for so long is not known to work.
+constexpr Duration stuck_after = std::chrono::seconds{5};
+constexpr Duration unproven_after = std::chrono::seconds{60};
+
+// Silent further connections are sought so seldom at most: each costs the peer a place in its backlog.
+constexpr unsigned further_backoff = 10;  // times backoff-longest
 
 }  // namespace
 
@@ -22,7 +27,8 @@ PeerEngine::PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effec
     : settings_(std::move(settings)),
       effects_(effects),
       backoff_(settings_.backoff_first, settings_.backoff_longest, seed),
-      extra_backoff_(settings_.backoff_first, settings_.backoff_longest, seed + 1),
+      extra_backoff_(settings_.backoff_first, further_backoff * settings_.backoff_longest, seed + 1),
+      fence_answer_(settings_.peer_id),
       delayed_(std::make_unique<Delayed>(seed + 2)) {}
 
 PeerEngine::~PeerEngine() = default;
@@ -34,131 +40,26 @@ void PeerEngine::start(TimePoint now) {
   recompute_deadline();
 }
 
-void PeerEngine::client_line(TimePoint now, ClientId client, std::string_view line) {
-  ++counters_.requests;
-  if (line == close_command) return close_on_request(now, client);
-  if (state_ == PeerState::up) {
-    const bool may_go_now = queue_.empty() && !holds_live(now);
-    Connection* const connection = may_go_now ? connection_for(now, line) : nullptr;
-    if (connection) return send(now, *connection, client, now, line);
-    // A connection that has just turned out to be dead may have been the last; then the state is another now.
-    if (state_ == PeerState::up) return enqueue(now, client, line);
-  }
-  // A ping may be the call-back of our own pong: whoever makes it waits for us, and we for him.
-  const bool may_wait = line != "ping" && now < waiting_since_ + settings_.connect_wait;
-  if (state_ == PeerState::starting && may_wait) return enqueue(now, client, line);
-  answer_con_lost(client);
-  bring_forward(now);
-}
-
-void PeerEngine::client_line_too_long(TimePoint, ClientId client) {
-  ++counters_.requests;
-  ++counters_.errors;
-  effects_.reply(client, "error:line longer than " + std::to_string(settings_.max_line_length) + " bytes");
-}
-
-void PeerEngine::enqueue(TimePoint now, ClientId client, std::string_view line) {
-  if (queue_.size() >= settings_.max_queue) {
-    report_incident(now, "the queue is full: " + std::to_string(queue_.size()) +
-                             " requests wait for a connection (max-queue); further ones are answered con_lost");
-    return answer_con_lost(client);
-  }
-  queue_.push({client, now, std::string(line)});
-  lower_deadline(queue_deadline());
-  if (state_ == PeerState::up) open_what_is_missing(now);
-}
-
-void PeerEngine::dispatch(TimePoint now) {
-  while (state_ == PeerState::up) {
-    const bool has_live = !queue_.empty() && !holds_live(now);
-    const bool has_delayed = can_send_delayed(now);
-    Connection* connection = has_live || has_delayed ? idle_connection(now) : nullptr;
-    // Live and delayed ones alternate, so that neither starves the other.
-    if (connection && has_delayed && !(has_live && delayed_->is_live_turn)) {
-      send_delayed(now, *connection);
-      continue;
-    }
-    // One that may not be pipelined is not overtaken by those that may: it would wait for an idle connection for ever.
-    // (Looking for that may have ended the last connection, and the queue with it.)
-    if (!connection && has_live && !queue_.empty() && may_go_behind(now, queue_.front().line))
-      connection = busy_connection(now, longest_pipelined_wait);
-    if (!connection) break;
-    delayed_->is_live_turn = false;
-    const Queued next = queue_.pop();
-    send(now, *connection, next.client, next.accepted, next.line);
-  }
-}
-
-void PeerEngine::send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
-                      bool is_delayed) {
-  const bool is_behind = !connection.in_flight.empty();
-  InFlight& request = connection.in_flight.push();
-  request.client = client;
-  request.accepted = accepted;
-  request.is_delayed = is_delayed;
-  request.written = now;
-  request.word = command_word(line);
-  // Behind anything but a quick read another client's request would wait for as long as that takes.
-  const bool is_encrypted = is_encrypted_request(line);
-  if (is_encrypted) line.remove_prefix(encrypt_prefix.size());
-  const std::string_view command = leading_word(line);
-  request.may_be_followed = !is_delayed && command != "exit" && settings_.pipeline_safe.contains(command) &&
-                            !settings_.slow_commands.contains(command);
-  if (is_encrypted) {
-    connection.cipher->encrypt(line, wire_);
-    line = wire_;
-  }
-  counters_.bytes_sent += line.size() + 1;
-  if (is_behind) {
-    effects_.write_behind(connection.id, line);
-  } else {
-    effects_.write_line(connection.id, line);
-  }
-  lower_deadline(answer_due(request));
-}
-
-void PeerEngine::write(ConnectionId connection, std::string_view line) {
-  counters_.bytes_sent += line.size() + 1;
-  effects_.write_line(connection, line);
-}
-
-TimePoint PeerEngine::answer_due(const InFlight& request) const {
-  return request.accepted + (request.is_delayed ? settings_.delayed_timeout : settings_.request_timeout);
-}
-
-void PeerEngine::answer_con_lost(ClientId client) {
-  ++counters_.con_lost;
-  effects_.reply(client, con_lost);
-}
-
-void PeerEngine::fail_queue() {
-  for (Fifo<Queued> queue = std::exchange(queue_, {}); !queue.empty();) answer_con_lost(queue.pop().client);
-}
-
-// The requests wait in the order in which they came, so the first to expire is at the front.
-void PeerEngine::expire_queue(TimePoint now) {
-  if (state_ == PeerState::starting && now >= waiting_since_ + settings_.connect_wait) return fail_queue();
-  while (!queue_.empty() && now >= queue_.front().accepted + settings_.request_timeout) {
-    const ClientId client = queue_.pop().client;
-    ++counters_.timeouts;
-    answer_con_lost(client);
-  }
-}
-
-TimePoint PeerEngine::queue_deadline() const {
-  if (queue_.empty()) return never;
-  const TimePoint answered_by = queue_.front().accepted + settings_.request_timeout;
-  if (state_ != PeerState::starting) return answered_by;
-  return std::min(answered_by, waiting_since_ + settings_.connect_wait);
-}
-
+// Apache workers send this on their own judgement, many at once, after they met con_lost twice. So it ends what is stuck
+// or has not shown for a while that it works, and leaves alone what answers.
 void PeerEngine::close_on_request(TimePoint now, ClientId client) {
   effects_.close_client(client);
   if (is_out_of_service()) return;
-  effects_.log(Severity::notice, "Request Close Connection: the connections are closed and opened anew");
-  if (state_ != PeerState::up) return bring_forward(now);
-  end_all_connections(now, Errc::close_requested);
-  lost_last_connection(now, true, Errc::close_requested);
+  std::vector<ConnectionId> stuck;
+  for (const auto& connection : connections_) {
+    if (connection->state == Connection::State::ready && is_stuck(now, *connection)) stuck.push_back(connection->id);
+  }
+  effects_.log(stuck.empty() ? Severity::debug : Severity::notice,
+               "Request Close Connection: " + std::to_string(stuck.size()) + " of " + std::to_string(count_ready()) +
+                   " connections do not answer and are closed");
+  for (const ConnectionId id : stuck) end_connection(now, id, Errc::close_requested);
+  bring_forward(now);
+}
+
+bool PeerEngine::is_stuck(TimePoint now, const Connection& connection) const {
+  if (now - connection.ready_since < stuck_after) return false;
+  if (connection.batch.is_in_flight()) return now - connection.heard_at >= stuck_after;
+  return now - connection.answered_at >= unproven_after;
 }
 
 void PeerEngine::deadline(TimePoint now) {
@@ -168,6 +69,7 @@ void PeerEngine::deadline(TimePoint now) {
   if (state_ == PeerState::up) {
     close_surplus(now);
     if (!holds_live(now)) end_hold(now);
+    if (now >= gather_until_) gather_until_ = {};
     pump_delayed(now);
     open_what_is_missing(now);
   } else if (now >= next_attempt_) {
@@ -192,12 +94,12 @@ void PeerEngine::recompute_deadline() {
   const bool has_surplus = count_ready() > settings_.min_connections;
   for (const auto& connection : connections_) {
     earliest = std::min(earliest, connection->step_deadline);
-    if (!connection->in_flight.empty()) earliest = std::min(earliest, answer_due(connection->in_flight.front()));
+    if (connection->batch.is_in_flight()) earliest = std::min(earliest, batch_deadline(*connection));
     if (has_surplus && connection->is_idle())
       earliest = std::min(earliest, connection->idle_since + settings_.idle_timeout);
   }
   // What is held waits for the end of the hold, and for no connection.
-  const bool waits_for_connection = !queue_.empty() && hold_until_ == TimePoint{};
+  const bool waits_for_connection = !queue_.empty() && hold_until_ == TimePoint{} && gather_until_ == TimePoint{};
   const bool wants_more =
       state_ == PeerState::up && (connections_.size() < settings_.min_connections || waits_for_connection);
   if (wants_more && connections_.size() < settings_.max_connections && count_opening() == 0)
@@ -207,11 +109,16 @@ void PeerEngine::recompute_deadline() {
   effects_.set_deadline(earliest);
 }
 
+// Whoever meets a dead peer may ask for this, over and over: the attempt is made, but how often the peer has failed is
+// forgotten no more often than it would be tried anyway.
 void PeerEngine::reconnect(TimePoint now) {
   if (is_out_of_service()) return;
-  backoff_.reset();
-  extra_backoff_.reset();
-  extra_not_before_ = now;
+  const bool has_failed = backoff_.failures() != 0 || extra_backoff_.failures() != 0;
+  if (has_failed && (!forgotten_at_ || now >= *forgotten_at_ + settings_.backoff_longest)) {
+    forgotten_at_ = now;
+    backoff_.reset();
+    forget_served();
+  }
   if (state_ == PeerState::up) {
     open_what_is_missing(now);
   } else if (count_opening() == 0) {
@@ -224,7 +131,8 @@ void PeerEngine::reconnect(TimePoint now) {
 void PeerEngine::apply(TimePoint now, PeerSettings settings) {
   settings_ = std::move(settings);
   backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
-  extra_backoff_.set_bounds(settings_.backoff_first, settings_.backoff_longest);
+  extra_backoff_.set_bounds(settings_.backoff_first, further_backoff * settings_.backoff_longest);
+  forget_served();
   for (const auto& connection : connections_) {
     if (connection->state == Connection::State::ready)
       effects_.set_line_limit(connection->id, settings_.max_line_length);
@@ -293,7 +201,7 @@ PeerStatus PeerEngine::status() const {
   status.text = status_text();
   status.connections = count_ready();
   status.opening = count_opening();
-  for (const auto& connection : connections_) status.in_flight += connection->in_flight.size();
+  for (const auto& connection : connections_) status.in_flight += connection->batch.requests().size();
   status.queued = queue_.size();
   status.failed_in_a_row = backoff_.failures();
   status.next_attempt = next_attempt_;

@@ -19,14 +19,8 @@ constexpr Duration attempt_spacing = std::chrono::seconds{1};
 // A connection that was open for so long has been of use, even without one answer.
 constexpr Duration works_after = std::chrono::seconds{10};
 
-// Requests that come so soon after each other go out together, so many at most, where the peer was quick last time: one
-// that takes long for each answers a burst sooner on several connections.
-constexpr Duration gathered_within = std::chrono::milliseconds{1};
-constexpr std::size_t most_gathered = 64;
-constexpr Duration quick_answer = std::chrono::milliseconds{2};
-
-// A peer that lets a request wait for so long is given a further connection in place of a deeper pipeline.
-constexpr Duration pipeline_patience = std::chrono::milliseconds{50};
+// A peer that takes a further connection and then is silent serves no more than it has: it is asked again so seldom.
+constexpr Duration served_for = std::chrono::minutes{1};
 
 }  // namespace
 
@@ -36,50 +30,9 @@ PeerEngine::Connection* PeerEngine::find(ConnectionId id) {
 }
 
 // The first in order of opening, so that surplus connections fall idle.
-PeerEngine::Connection* PeerEngine::idle_connection(TimePoint now) {
-  for (;;) {
-    const auto at = std::ranges::find_if(connections_, [](const auto& connection) { return connection->is_idle(); });
-    if (at == connections_.end()) return nullptr;
-    Connection& connection = **at;
-    const std::error_code error = effects_.check_quiet(connection.id);
-    if (!error) return &connection;
-    end_connection(now, connection.id, error);
-  }
-}
-
-// A request that comes right after others goes with them, though another connection is idle: one write and one read for
-// all of them, and what a burst has opened falls idle again. As soon as the oldest of them takes longer, it does not.
-PeerEngine::Connection* PeerEngine::connection_for(TimePoint now, std::string_view line) {
-  const bool may_pipeline = may_go_behind(now, line);
-  Connection* connection = may_pipeline ? busy_connection(now, gathered_within) : nullptr;
-  if (connection && (connection->in_flight.size() >= most_gathered || connection->last_round_trip > quick_answer))
-    connection = nullptr;
-  if (!connection) connection = idle_connection(now);
-  if (!connection && may_pipeline) connection = busy_connection(now, longest_pipelined_wait);
-  return connection;
-}
-
-// A delayed message needs a connection for itself, and with pipelines none would ever fall idle.
-bool PeerEngine::may_go_behind(TimePoint now, std::string_view line) const {
-  return settings_.pipeline_depth > 1 && !is_encrypted_request(line) &&
-         settings_.pipeline_safe.contains(leading_word(line)) && !can_send_delayed(now);
-}
-
-// A connection that has requests in flight, none for longer than that, and may take one more. Nothing is written behind a
-// request that takes long: should its time run out, those behind it are answered con_lost, too, and may have been
-// carried out.
-PeerEngine::Connection* PeerEngine::busy_connection(TimePoint now, Duration longest_wait) {
-  Connection* best = nullptr;
-  for (const auto& connection : connections_) {
-    const auto& in_flight = connection->in_flight;
-    if (connection->state != Connection::State::ready || in_flight.empty() ||
-        in_flight.size() >= settings_.pipeline_depth || !in_flight.back().may_be_followed ||
-        now - in_flight.front().written > longest_wait)
-      continue;
-    if (!best || in_flight.size() < best->in_flight.size()) best = connection.get();
-  }
-  if (best && now - best->in_flight.front().written >= pipeline_patience) open_what_is_missing(now, 1);
-  return best;
+PeerEngine::Connection* PeerEngine::idle_connection() {
+  const auto at = std::ranges::find_if(connections_, [](const auto& connection) { return connection->is_idle(); });
+  return at == connections_.end() ? nullptr : at->get();
 }
 
 std::size_t PeerEngine::count_ready() const {
@@ -101,13 +54,23 @@ void PeerEngine::begin_attempt(TimePoint now) {
   effects_.open_connection(id, has_failed_last_ ? AttemptClass::failed_last : AttemptClass::favoured);
 }
 
-// While up: the connections that are always kept, and one for each request that waits, and `more`.
-void PeerEngine::open_what_is_missing(TimePoint now, std::size_t more) {
+// How many connections there should be while the peer is up: those that are always kept, and as many more as what waits
+// would fill now.
+std::size_t PeerEngine::connections_wanted(TimePoint now) const {
+  std::size_t waiting = can_send_delayed(now) ? 1 : 0;
+  if (!holds_live(now)) {
+    const std::size_t batch = policy_.limit(now, settings_.pipeline_depth);
+    waiting += queue_.alone();
+    if (gather_until_ == TimePoint{}) waiting += (queue_.together() + batch - 1) / batch;
+  }
+  return std::min(std::max(settings_.min_connections, count_ready() + waiting), settings_.max_connections);
+}
+
+void PeerEngine::open_what_is_missing(TimePoint now) {
+  const std::size_t wanted = connections_wanted(now);
+  if (connections_.size() >= wanted) return;
   if (now < extra_not_before_) return lower_deadline(extra_not_before_);
-  const std::size_t waiting = (holds_live(now) ? 0 : queue_.size()) + (can_send_delayed(now) ? 1 : 0);
-  const std::size_t wanted = std::max(settings_.min_connections, count_ready() + waiting + more);
-  const std::size_t target = std::min(wanted, settings_.max_connections);
-  while (connections_.size() < target) begin_attempt(now);
+  while (connections_.size() < wanted) begin_attempt(now);
 }
 
 TimePoint PeerEngine::earliest_attempt(TimePoint now) const {
@@ -138,6 +101,7 @@ void PeerEngine::connection_up(TimePoint now, ConnectionId id) {
   connection->state = Connection::State::handshaking;
   connection->step_deadline = now + settings_.connect_timeout;
   lower_deadline(connection->step_deadline);
+  connection->handshake_lines.expect(1);
   write(id, connection->handshake.start());
 }
 
@@ -155,15 +119,15 @@ void PeerEngine::connection_closed(TimePoint now, ConnectionId id, std::error_co
   end_connection(now, id, error);
 }
 
-void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line, std::size_t following) {
+void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view line) {
   Connection* connection = find(id);
   if (!connection) return;
   counters_.bytes_received += line.size() + 1;
   switch (connection->state) {
     case Connection::State::handshaking:
-      return handshake_line(now, *connection, line, following);
+      return connection->handshake_lines.add(line);
     case Connection::State::ready:
-      return reply_line(now, *connection, line, following);
+      return reply_line(now, *connection, line);
     case Connection::State::leaving:
       effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": " + escape_outside_text(line));
       return end_connection(now, id, Errc::draining);
@@ -173,18 +137,26 @@ void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view 
   }
 }
 
-void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following) {
+// lond never speaks ahead. What it says too early would be taken for the answer to the next step.
+void PeerEngine::handshake_lines(TimePoint now, Connection& connection, bool is_mid_line) {
+  const ReplyLines& lines = connection.handshake_lines;
+  if (lines.has_surplus() || (lines.is_complete() && is_mid_line))
+    return end_connection(now, connection.id, Errc::handshake_garbage);
+  if (lines.is_complete()) handshake_line(now, connection, lines[0]);
+}
+
+void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::string_view line) {
   Handshake& handshake = connection.handshake;
-  // lond never speaks ahead. What it says too early would be taken for the answer to the next step.
-  if (following != 0) return end_connection(now, connection.id, Errc::handshake_garbage);
   if (const std::error_code error = handshake.on_line(line, wire_)) return end_connection(now, connection.id, error);
   if (const std::string warning = handshake.take_warning(); !warning.empty()) effects_.log(Severity::warning, warning);
+  if (!handshake.lond_id().empty()) fence_answer_ = handshake.lond_id();
   if (handshake.step() == Handshake::Step::done) return became_ready(now, connection);
 
   const bool is_pong = handshake.step() == Handshake::Step::pong;
   pong_sent_ |= is_pong;
   connection.step_deadline = now + (is_pong ? settings_.pong_timeout : settings_.connect_timeout);
   lower_deadline(connection.step_deadline);
+  connection.handshake_lines.expect(1);
   write(connection.id, wire_);
 }
 
@@ -193,7 +165,8 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
   connection.state = Connection::State::ready;
   has_failed_last_ = false;
   connection.step_deadline = never;
-  connection.ready_since = connection.idle_since = now;
+  connection.ready_since = connection.idle_since = connection.answered_at = now;
+  connection.handshake_lines.clear();
   effects_.set_line_limit(connection.id, settings_.max_line_length);
   if (state_ != PeerState::up) {
     next_attempt_ = never;
@@ -202,50 +175,10 @@ void PeerEngine::became_ready(TimePoint now, Connection& connection) {
     report_online(now);
     hold_live(now);
   }
+  if (count_ready() > served_) served_ = 0;
   pump_delayed(now);
   if (state_ == PeerState::up) open_what_is_missing(now);
   if (count_ready() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
-}
-
-void PeerEngine::reply_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following) {
-  // More lines than requests: which of them is the answer can not be told, so none is given to anyone.
-  if (connection.in_flight.size() <= following) {
-    report_incident(now,
-                    settings_.peer_id + " spoke out of turn; the connection is closed and its requests get con_lost");
-    return end_connection(now, connection.id, Errc::out_of_turn);
-  }
-  if (is_encrypted_reply(line)) {
-    if (const std::error_code error = connection.cipher->decrypt(line, wire_)) {
-      report_incident(now, "the reply to " + connection.in_flight.front().word +
-                               " can not be decoded: " + error.message() + "; " + remedy_for(error));
-      return end_connection(now, connection.id, error);
-    }
-    line = wire_;
-  }
-  const InFlight request = connection.in_flight.pop();
-  connection.has_answered = true;
-  hang_ups_ = 0;
-  backoff_.reset();
-  extra_backoff_.reset();
-  if (request.is_delayed) {
-    delayed_reply(now, line);
-  } else {
-    ++counters_.replies;
-    connection.last_round_trip = now - request.written;
-    round_trips_.add(connection.last_round_trip);
-    effects_.reply(request.client, line);
-  }
-
-  // lond hangs up after its answer to `exit`: nothing else may be written to this connection.
-  if (request.word == "exit") return end_connection(now, connection.id, Errc::exit_sent);
-  if (!connection.in_flight.empty()) {
-    if (!queue_.empty()) dispatch(now);
-    return;
-  }
-  connection.idle_since = now;
-  if (is_out_of_service()) return leave(now, connection);
-  if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
-  if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }
 
 // Ends the connection for good: its id is forgotten, so nothing that still comes from it reaches anyone.
@@ -256,15 +189,41 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   connections_.erase(at);
   effects_.close_connection(id);
 
+  const bool is_further = connection->is_opening() && state_ == PeerState::up && count_ready() > 0;
   const std::string_view awaited =
       connection->state == Connection::State::handshaking ? to_string(connection->handshake.step()) : "";
-  if (error != Errc::idle && error != Errc::exit_sent && error != Errc::draining && error != Errc::close_requested)
-    note_error(now, error, awaited);
-  for (std::size_t number = 0; number != connection->in_flight.size(); ++number) {
-    const InFlight& request = connection->in_flight[number];
+  const bool is_own_doing =
+      error == Errc::idle || error == Errc::exit_sent || error == Errc::draining || error == Errc::close_requested;
+  if (!is_own_doing && !is_further) note_error(now, error, awaited);
+  end_batch(now, *connection, error, is_own_doing);
+  if (state_ == PeerState::draining) return finish_drain();
+  if (state_ == PeerState::paused) return;
+  if (is_further) return further_attempt_failed(now, error);
+  if (connection->is_opening()) return attempt_failed(now, error);
+  const bool worked = had_worked(now, *connection, error);
+  if (!worked) delay_extra(now);
+  if (count_ready() == 0) return lost_last_connection(now, worked, error);
+  open_what_is_missing(now);
+}
+
+// Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come.
+void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing) {
+  Batch& batch = connection.batch;
+  if (error == Errc::out_of_turn) report_out_of_turn(now, connection);
+  if (!batch.is_in_flight()) return;
+  const bool is_end = error == Errc::connection_closed || error == std::errc::connection_reset;
+  if (is_end && batch.has_sole_answer()) {
+    policy_.fence_failed(now, settings_.pipeline_trust);
+    if (hand_out(now, connection)) return note_mode(now);
+  }
+  const std::size_t requests = batch.requests().size();
+  if (requests > 1 && !is_own_doing && error != Errc::out_of_turn) report_broken_batch(now, connection, error);
+  for (const Batch::Request& request : batch.requests()) {
     if (request.is_delayed) {
       delayed_lost(now, error);
-    } else if (error == Errc::reply_too_long && number == 0) {
+    } else if (request.is_answered) {
+      continue;
+    } else if (error == Errc::reply_too_long && requests == 1) {
       // It would be as long the next time: con_lost would make the client try for ever.
       ++counters_.errors;
       effects_.reply(request.client, "error:reply longer than " + std::to_string(settings_.max_line_length) + " bytes");
@@ -272,13 +231,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
       answer_con_lost(request.client);
     }
   }
-  if (state_ == PeerState::draining) return finish_drain();
-  if (state_ == PeerState::paused) return;
-  if (connection->is_opening()) return attempt_failed(now, error);
-  const bool worked = had_worked(now, *connection, error);
-  if (!worked) delay_extra(now);
-  if (count_ready() == 0) return lost_last_connection(now, worked, error);
-  open_what_is_missing(now);
+  batch.clear();
 }
 
 void PeerEngine::end_all_connections(TimePoint now, std::error_code error) {
@@ -295,6 +248,8 @@ bool PeerEngine::had_worked(TimePoint now, const Connection& connection, std::er
     hang_ups_ = 0;
     backoff_.reset();
   }
+  // Whoever hangs up after each good answer is called again at once.
+  if (connection.has_answered) last_attempt_.reset();
   const bool is_hang_up = error == Errc::connection_closed || error == Errc::out_of_turn ||
                           error == Errc::path_silent || error.category() != lonc_category();
   return !is_hang_up || was_of_use || ++hang_ups_ == 1;
@@ -321,10 +276,6 @@ void PeerEngine::lost_last_connection(TimePoint now, bool had_worked, std::error
 
 void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
   ++counters_.failed_attempts;
-  if (state_ == PeerState::up && count_ready() > 0) {
-    delay_extra(now);
-    return lower_deadline(extra_not_before_);
-  }
   has_failed_last_ = true;
   if (count_opening() > 0) return;
   next_attempt_ = std::max(now + backoff_.next(), earliest_attempt(now));
@@ -336,6 +287,23 @@ void PeerEngine::attempt_failed(TimePoint now, std::error_code error) {
   recompute_deadline();
 }
 
+// A lond that forks ahead serves as many connections as it has children: a further one is accepted by its kernel, and
+// then all is silent. That says nothing against the peer, which is at work.
+void PeerEngine::further_attempt_failed(TimePoint now, std::error_code error) {
+  delay_extra(now);
+  if (error == Errc::handshake_silent || error == Errc::handshake_closed || error == Errc::connect_timeout) {
+    if (std::exchange(served_, count_ready()) != count_ready()) effects_.status_changed();
+    extra_not_before_ = std::max(extra_not_before_, now + served_for);
+  }
+  lower_deadline(extra_not_before_);
+}
+
+void PeerEngine::forget_served() {
+  extra_backoff_.reset();
+  extra_not_before_ = {};
+  if (std::exchange(served_, 0) != 0) effects_.status_changed();
+}
+
 void PeerEngine::expire_connections(TimePoint now) {
   std::vector<std::pair<ConnectionId, std::error_code>> expired;
   for (const auto& connection : connections_) {
@@ -345,16 +313,37 @@ void PeerEngine::expire_connections(TimePoint now) {
       expired.emplace_back(connection->id, is_leaving     ? Errc::draining
                                            : is_handshake ? Errc::handshake_silent
                                                           : Errc::connect_timeout);
-    } else if (!connection->in_flight.empty() && now >= answer_due(connection->in_flight.front())) {
-      const InFlight& request = connection->in_flight.front();
-      expired.emplace_back(connection->id, Errc::request_timeout);
-      if (!request.is_delayed) ++counters_.timeouts;
-      report_incident(now, request.word + " was not answered within " +
-                               (request.is_delayed ? "delayed-timeout" : "request-timeout") +
-                               "; its connection is closed");
+    } else if (connection->batch.is_in_flight()) {
+      if (now >= answer_due(connection->batch)) {
+        expired.emplace_back(connection->id, Errc::request_timeout);
+        report_timeout(now, connection->batch);
+      } else if (now >= connection->fence_deadline) {
+        const bool lacks_fence = may_lack_fence(now, *connection);
+        expired.emplace_back(connection->id, lacks_fence ? Errc::fence_unanswered : Errc::out_of_turn);
+      } else {
+        expire_clients(now, connection->batch);
+      }
     }
   }
-  for (const auto& [id, error] : expired) end_connection(now, id, error);
+  for (const auto& [id, error] : expired) {
+    Connection* const connection = find(id);
+    if (connection != nullptr && error == Errc::fence_unanswered) {
+      answer_without_fence(now, *connection);
+    } else {
+      end_connection(now, id, error);
+    }
+  }
+}
+
+// The time of a client begins when its request is accepted. What its peer is given begins with the writing: so a client
+// that waited here for long may leave a place in flight whose answer goes to nobody.
+void PeerEngine::expire_clients(TimePoint now, Batch& batch) {
+  for (Batch::Request& request : batch.requests()) {
+    if (request.is_delayed || request.is_answered || now < request.accepted + settings_.request_timeout) continue;
+    request.is_answered = true;
+    ++counters_.timeouts;
+    answer_con_lost(request.client);
+  }
 }
 
 void PeerEngine::close_surplus(TimePoint now) {

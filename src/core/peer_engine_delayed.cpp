@@ -90,10 +90,9 @@ void PeerEngine::pump_delayed(TimePoint now) {
 
 void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
   Delayed& delayed = *delayed_;
-  const std::string& line = delayed.batch.front().line;
+  if (!send(now, connection, {.accepted = now, .is_delayed = true}, delayed.batch.front().line)) return;
   delayed.is_sent = true;
   delayed.is_live_turn = true;
-  send(now, connection, ClientId{}, now, line, true);
 }
 
 void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {

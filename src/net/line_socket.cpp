@@ -4,7 +4,6 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -13,7 +12,6 @@
 #include <cerrno>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace lonc::net {
 
@@ -21,30 +19,7 @@ namespace {
 
 constexpr std::size_t read_per_turn = 256 * 1024;
 constexpr std::size_t short_line = 1024;
-constexpr std::size_t kept_unsent = 64 * 1024;  // a larger buffer is given back once it is empty
-
-// Buffers for what is kept unsent, that nobody uses: a connection keeps lines in each turn and is idle in between.
-class SpareBuffers {
- public:
-  void lend(std::string& to) {
-    if (spare_.empty()) return;
-    to.swap(spare_.back());
-    spare_.pop_back();
-  }
-  void give_back(std::string& from) {
-    std::string buffer;
-    buffer.swap(from);
-    if (spare_.size() < most && buffer.capacity() <= kept_unsent) spare_.push_back(std::move(buffer));
-  }
-
- private:
-  static constexpr std::size_t most = 16;
-  std::vector<std::string> spare_;
-};
-
-thread_local SpareBuffers spare_buffers;
-
-bool has_buffer(const std::string& text) { return text.capacity() > std::string().capacity(); }
+constexpr std::size_t most_sent_kept = 64 * 1024;  // bytes at the front of what is kept, that have been sent
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -104,7 +79,6 @@ LineSocket::ReadResult LineSocket::try_read_line() {
     if (received > 0) {
       framer_.commit(static_cast<std::size_t>(received));
       total += static_cast<std::size_t>(received);
-      received_ += static_cast<std::size_t>(received);
       was_short_ = static_cast<std::size_t>(received) < room.size();
     } else if (received == 0) {
       return {Read::end};
@@ -127,18 +101,18 @@ Task<LineSocket::ReadResult> LineSocket::read_line() {
 
 std::error_code LineSocket::send_line(std::string_view line) {
   if (has_unsent()) {
-    queue_line(line);
+    keep(line);
     return flush();
   }
   const ssize_t sent = line.size() < short_line ? send_short(fd_, line) : send_long(fd_, line);
   if (sent < 0 && !would_block(errno)) return last_error();
   const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-  if (done <= line.size()) queue_line(line.substr(done));
+  if (done <= line.size()) keep(line.substr(done));
   return {};
 }
 
-void LineSocket::queue_line(std::string_view line) {
-  if (!has_buffer(unsent_)) spare_buffers.lend(unsent_);
+// Seldom: the socket's own buffer takes what is common.
+void LineSocket::keep(std::string_view line) {
   unsent_.append(line);
   unsent_.push_back('\n');
 }
@@ -150,7 +124,7 @@ std::error_code LineSocket::flush() {
       sent_ += static_cast<std::size_t>(sent);
     } else if (would_block(errno)) {
       // What was sent must not pile up at the front of what is still being added to.
-      if (sent_ >= kept_unsent && sent_ >= unsent_.size() / 2) {
+      if (sent_ >= most_sent_kept && sent_ >= unsent_.size() / 2) {
         unsent_.erase(0, sent_);
         sent_ = 0;
       }
@@ -159,17 +133,13 @@ std::error_code LineSocket::flush() {
       return last_error();
     }
   }
-  if (unsent_.capacity() > kept_unsent) {
-    std::string().swap(unsent_);
-  } else {
-    unsent_.clear();
-  }
+  std::string().swap(unsent_);
   sent_ = 0;
   return {};
 }
 
 std::error_code LineSocket::check_quiet() const {
-  if (framer_.has_bytes() || framer_.is_discarding()) return core::Errc::out_of_turn;
+  if (framer_.has_bytes() || framer_.is_discarding() || has_unsent()) return core::Errc::out_of_turn;
   char byte = 0;
   ssize_t seen = 0;
   do {
@@ -178,12 +148,6 @@ std::error_code LineSocket::check_quiet() const {
   if (seen > 0) return core::Errc::out_of_turn;
   if (seen == 0) return core::Errc::connection_closed;
   return would_block(errno) ? std::error_code() : last_error();
-}
-
-std::uint64_t LineSocket::arrived() const {
-  int unread = 0;
-  if (::ioctl(fd_, FIONREAD, &unread) != 0) unread = 0;
-  return received_ + static_cast<std::uint64_t>(unread);
 }
 
 void LineSocket::set_line_limit(std::size_t bytes) {
@@ -224,7 +188,6 @@ Task<std::error_code> LineSocket::wait(boost::asio::posix::descriptor_base::wait
 
 void LineSocket::release_idle_buffers() {
   if (!framer_.has_bytes()) framer_.release();
-  if (!has_unsent() && has_buffer(unsent_)) spare_buffers.give_back(unsent_);
 }
 
 }  // namespace lonc::net

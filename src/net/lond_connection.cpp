@@ -18,7 +18,6 @@ namespace {
 constexpr unsigned lines_per_turn = 64;        // then others on the loop have their turn
 // A hundred peers that dribble their handshakes byte for byte would have the loop do little else.
 constexpr std::chrono::milliseconds pause_within_line{100};
-constexpr std::size_t most_kept = 32 * 1024;  // bytes for the next flush(): a buffer of that size is used again
 
 // What keep-alive and TCP_USER_TIMEOUT make of a connection whose path is gone: the time-out, or the last thing that a
 // router said about it.
@@ -78,7 +77,7 @@ Task<void> LondConnection::run() {
   }
   set_connection_options(socket_->fd(), options_.keep_alive);
   handler_->connection_up(id_);
-  co_await (guard(read_lines()) && guard(write_lines()));
+  co_await (guard(read_lines()) && guard(write_rest()));
   if (failure_) std::rethrow_exception(failure_);
 }
 
@@ -138,6 +137,8 @@ Task<void> LondConnection::read_lines() {
       case LineSocket::Read::would_block:
       case LineSocket::Read::more: {
         lines = 0;
+        tell_received();
+        if (is_closed()) break;
         const std::error_code error = co_await wait_readable();
         if (error) ended(error);
         break;
@@ -146,9 +147,11 @@ Task<void> LondConnection::read_lines() {
         ended(core::Errc::reply_too_long);
         break;
       case LineSocket::Read::end:
+        tell_received();
         ended(core::Errc::connection_closed);
         break;
       case LineSocket::Read::failed:
+        tell_received();
         ended(end_of_path(read.error));
         break;
     }
@@ -166,21 +169,20 @@ Task<std::error_code> LondConnection::wait_readable() {
 }
 
 void LondConnection::give_line(std::string_view line) {
-  if (!order_.is_possible(socket_->passed() - line.size() - 1)) return ended(core::Errc::out_of_turn);
-  // What was counted once is only counted down: no byte is received as long as whole lines are left.
-  if (!socket_->has_bytes()) {
-    following_ = 0;
-  } else {
-    following_ = following_ > 1 ? following_ - 1 : socket_->lines_begun();
-  }
-  handler_->line_received(id_, line, following_);
+  has_news_ = true;
+  handler_->line_received(id_, line);
+}
+
+void LondConnection::tell_received() {
+  if (is_closed() || !(std::exchange(has_news_, false) || socket_->has_bytes())) return;
+  handler_->received_all(id_, socket_->has_bytes());
 }
 
 // Only what the socket did not take at once is written here.
-Task<void> LondConnection::write_lines() {
+Task<void> LondConnection::write_rest() {
   while (!is_closed()) {
     std::error_code error = write_error_;
-    if (!error) error = send_kept();
+    if (!error) error = socket_->flush();
     if (!error && socket_->has_unsent()) {
       error = co_await socket_->wait_writable();
     } else if (!error && !wake_.take()) {
@@ -198,31 +200,10 @@ void LondConnection::ended(std::error_code error) {
   handler.connection_closed(id_, error);
 }
 
-void LondConnection::write_line(std::string_view line) {
+void LondConnection::write_lines(std::string_view lines) {
   if (is_closed() || !socket_ || write_error_) return;
-  order_.written_to_quiet();
-  write_error_ = socket_->send_line(line);
+  write_error_ = socket_->send_line(lines);
   if (write_error_ || socket_->has_unsent()) wake_.notify();
-}
-
-void LondConnection::write_behind(std::string_view line) {
-  if (is_closed() || !socket_ || write_error_) return;
-  if (kept_bytes_ + line.size() > most_kept) flush();
-  socket_->queue_line(line);
-  ++kept_;
-  kept_bytes_ += line.size();
-}
-
-void LondConnection::flush() {
-  if (is_closed() || !socket_ || write_error_) return;
-  write_error_ = send_kept();
-  if (write_error_ || socket_->has_unsent()) wake_.notify();
-}
-
-std::error_code LondConnection::send_kept() {
-  kept_bytes_ = 0;
-  if (kept_ != 0) order_.about_to_write(std::exchange(kept_, 0), socket_->arrived());
-  return socket_->flush();
 }
 
 void LondConnection::set_line_limit(std::size_t bytes) {

@@ -74,9 +74,6 @@ void PeerSession::Impl::spawn(Coroutine task) {
 void PeerSession::Impl::start() {
   guarded([this] {
     subscribe_to_spool();
-    turn_->set_end([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->flush();
-    });
     engine_.start(now());
     spawn([this, listener = listener_] { return listener->run(*this); });
   });
@@ -181,24 +178,8 @@ void PeerSession::Impl::open_connection(core::ConnectionId id, core::AttemptClas
   spawn([connection = std::move(connection)] { return connection->run(); });
 }
 
-void PeerSession::Impl::write_line(core::ConnectionId id, std::string_view line) {
-  if (auto* const connection = find(id)) connection->write_line(line);
-}
-
-// The requests of one turn that go behind others leave together, at its end: one write per connection for all of them.
-void PeerSession::Impl::write_behind(core::ConnectionId id, std::string_view line) {
-  auto* const connection = find(id);
-  if (connection == nullptr) return;
-  connection->write_behind(line);
-  has_unflushed_ = true;
-  turn_->request();
-}
-
-void PeerSession::Impl::flush() {
-  if (!std::exchange(has_unflushed_, false)) return;
-  guarded([this] {
-    for (const auto& connection : connections_) connection->flush();
-  });
+void PeerSession::Impl::write_lines(core::ConnectionId id, std::string_view lines) {
+  if (auto* const connection = find(id)) connection->write_lines(lines);
 }
 
 void PeerSession::Impl::set_line_limit(core::ConnectionId id, std::size_t bytes) {
@@ -235,8 +216,12 @@ void PeerSession::Impl::connection_failed(core::ConnectionId id, std::error_code
   guarded([&] { engine_.connection_failed(now(), id, error); });
 }
 
-void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line, std::size_t following) {
-  guarded([&] { engine_.line_received(now(), id, line, following); });
+void PeerSession::Impl::line_received(core::ConnectionId id, std::string_view line) {
+  guarded([&] { engine_.line_received(now(), id, line); });
+}
+
+void PeerSession::Impl::received_all(core::ConnectionId id, bool is_mid_line) {
+  guarded([&] { engine_.received_all(now(), id, is_mid_line); });
 }
 
 void PeerSession::Impl::connection_closed(core::ConnectionId id, std::error_code error) {

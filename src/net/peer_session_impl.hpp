@@ -63,8 +63,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void reply(core::ClientId client, std::string_view line) override;
   void close_client(core::ClientId client) override;
   void open_connection(core::ConnectionId connection, core::AttemptClass attempt) override;
-  void write_line(core::ConnectionId connection, std::string_view line) override;
-  void write_behind(core::ConnectionId connection, std::string_view line) override;
+  void write_lines(core::ConnectionId connection, std::string_view lines) override;
   void set_line_limit(core::ConnectionId connection, std::size_t bytes) override;
   std::error_code check_quiet(core::ConnectionId connection) override;
   void close_connection(core::ConnectionId connection) override;
@@ -101,7 +100,8 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void connection_trying(const PeerAddress::Endpoint& endpoint) override;
   void connection_up(core::ConnectionId connection) override;
   void connection_failed(core::ConnectionId connection, std::error_code error) override;
-  void line_received(core::ConnectionId connection, std::string_view line, std::size_t following) override;
+  void line_received(core::ConnectionId connection, std::string_view line) override;
+  void received_all(core::ConnectionId connection, bool is_mid_line) override;
   void connection_closed(core::ConnectionId connection, std::error_code error) override;
 
   template <typename Action>
@@ -112,7 +112,6 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void refresh_status();
   LondConnection* find(core::ConnectionId id);
   std::shared_ptr<LondConnection> take(core::ConnectionId id);
-  void flush();
   void arm_timer();
   void timer_fired();
   void check_drained();
@@ -139,7 +138,6 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   const std::shared_ptr<SocketWatch> watch_;  // of the clients
   std::uint32_t events_ = 0;                  // see guarded(); they may overflow
   const ClientSession::Shared shared_;
-  bool has_unflushed_ = false;  // requests were kept for the end of the turn
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine

@@ -119,7 +119,7 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"max-connecting", "23"},
                                                                    {"pipeline-depth", "32"},
                                                                    {"pipeline-safe", "ls,get"},
-                                                                   {"slow-commands", ""},
+                                                                   {"pipeline-trust", "5m"},
                                                                    {"delayed-min-age", "27"},
                                                                    {"delayed-first", "strict"},
                                                                    {"delayed-timeout", "28"},
@@ -177,7 +177,7 @@ TEST_CASE("each setter changes its own field") {
   expected.max_connecting = 23;
   expected.pipeline_depth = 32;
   expected.pipeline_safe = "get, ls";
-  expected.slow_commands = "";
+  expected.pipeline_trust = std::chrono::minutes{5};
   expected.delayed_min_age = seconds{27};
   expected.delayed_first = lonc::core::Duration::max();
   expected.delayed_timeout = seconds{28};

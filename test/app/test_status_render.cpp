@@ -52,7 +52,7 @@ PeerReport away_report() {
   peer.status.queued = 4;
   peer.status.failed_in_a_row = 5;
   peer.status.last_error = "connection refused";
-  peer.status.counters = {120, 100, 19, 1, 7, 8, 9, 10, 11, 12, 20, 21, 22};
+  peer.status.counters = {120, 100, 19, 1, 7, 8, 9, 10, 11, 12, 20, 21, 22, 23, 24};
   peer.status.delayed_waiting = 13;
   peer.status.delayed_attempts = 2;
   peer.status.delayed_tried = "1.<b>.msul3";
@@ -90,7 +90,7 @@ const json expected_peer = json::parse(R"json({
     "delayed": {"waiting": 13, "oldest_age_s": 90.5, "quarantined": 3, "attempts": 2, "tried": "1.&lt;b&gt;.msul3", "delivered": 10, "failed": 11,
                 "set_aside": 12},
     "counters": {"requests": 120, "replies": 100, "con_lost": 19, "errors": 1, "timeouts": 7, "attempts": 8,
-                 "failed_attempts": 9, "reconnects": 22, "bytes_sent": 20, "bytes_received": 21}})json");
+                 "failed_attempts": 9, "reconnects": 22, "out_of_turn": 23, "empty_lines": 24, "bytes_sent": 20, "bytes_received": 21}})json");
 
 }  // namespace
 

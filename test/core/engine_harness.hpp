@@ -40,8 +40,12 @@ class EngineHarness : public Effects {
     engine.connection_started(now, ConnectionId{connection});
     engine.connection_failed(now, ConnectionId{connection}, error);
   }
-  void line(std::uint64_t connection, std::string_view text, std::size_t following = 0) {
-    engine.line_received(now, ConnectionId{connection}, text, following);
+  // A line, and nothing follows for now.
+  void line(std::uint64_t connection, std::string_view text) { lines(connection, {text}); }
+  // All that one read brings; `rest`: the beginning of a further line.
+  void lines(std::uint64_t connection, const std::vector<std::string_view>& texts, std::string_view rest = {}) {
+    for (const std::string_view text : texts) engine.line_received(now, ConnectionId{connection}, text);
+    engine.received_all(now, ConnectionId{connection}, !rest.empty());
     answer_fetch();
   }
   void closed(std::uint64_t connection, std::error_code error = Errc::connection_closed) {
@@ -98,8 +102,12 @@ class EngineHarness : public Effects {
     attempt_classes.push_back(attempt);
     add("open", id(connection), "");
   }
-  void write_line(ConnectionId connection, std::string_view line) override { add("write", id(connection), line); }
-  void write_behind(ConnectionId connection, std::string_view line) override { add("behind", id(connection), line); }
+  // Lines that leave together are separated by " + ".
+  void write_lines(ConnectionId connection, std::string_view lines) override {
+    std::string text(lines);
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3) text.replace(at, 1, " + ");
+    add("write", id(connection), text);
+  }
   void set_line_limit(ConnectionId, std::size_t) override {}
   std::error_code check_quiet(ConnectionId connection) override {
     const auto at = noisy.find(id(connection));

@@ -62,19 +62,6 @@ TEST_CASE("lines come out without their line end") {
   CHECK_FALSE(framer.has_bytes());
 }
 
-TEST_CASE("lines that have begun are counted, also one without its end") {
-  LineFramer framer{100};
-  CHECK(framer.lines_begun() == 0);
-  receive(framer, "a\nb\nc");
-  CHECK(framer.lines_begun() == 3);
-  std::string_view line;
-  CHECK(framer.next(line) == Result::line);
-  CHECK(framer.lines_begun() == 2);
-  receive(framer, "\n");
-  CHECK(framer.lines_begun() == 2);
-  CHECK(framer.buffered() == 4);
-}
-
 TEST_CASE("an empty framer needs more") {
   LineFramer framer{100};
   std::string_view line;

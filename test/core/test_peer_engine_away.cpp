@@ -265,7 +265,9 @@ TEST_CASE("each way in which a handshake fails has its own name") {
       {Errc::handshake_refused, "challenge", [](auto& h) { h.line(1, "4711"), h.line(1, "refused"); }},
       {Errc::handshake_wrong, "challenge", [](auto& h) { h.line(1, "220 mail"), h.line(1, "500 what?"); }},
       {Errc::handshake_garbage, "init", [](auto& h) { h.line(1, "\x16\x03\x01"); }},
-      {Errc::handshake_garbage, "init", [](auto& h) { h.line(1, "4711", true); }},
+      {Errc::handshake_garbage, "init", [](auto& h) { h.lines(1, {"4711", "ok"}); }},
+      {Errc::handshake_garbage, "init", [](auto& h) { h.lines(1, {"4711"}, "o"); }},
+      {Errc::handshake_self, "pong", [](auto& h) { h.line(1, "4711"), h.line(1, "ok"), h.line(1, "data1:data1"); }},
       {Errc::handshake_closed, "init", [](auto& h) { h.closed(1); }},
       {Errc::handshake_closed, "init", [](auto& h) { h.closed(1, std::make_error_code(std::errc::connection_reset)); }},
       {Errc::handshake_closed, "ekey",
@@ -357,4 +359,20 @@ TEST_CASE("an attempt is favoured unless the one before it failed and nothing ha
   h.fail(3);
   h.engine.reconnect(h.now);
   CHECK(h.attempt_classes == std::vector{favoured, failed_last, favoured, failed_last});
+}
+
+TEST_CASE("SIGUSR1 over and over does not do away with the back-off") {
+  EngineHarness h;
+  h.start();
+  h.fail(1);
+  h.take();
+  unsigned most_failures = 0;
+  for (int time = 0; time != 60; ++time) {
+    h.engine.reconnect(h.now);
+    const std::string taken = h.take();
+    if (const auto at = taken.rfind("open "); at != std::string::npos) h.fail(std::stoull(taken.substr(at + 5)));
+    most_failures = std::max(most_failures, h.engine.status().failed_in_a_row);
+    h.advance(2s);
+  }
+  CHECK(most_failures >= 20);
 }

@@ -225,29 +225,110 @@ TEST_CASE("exit on the only connection: it is opened anew at once and nobody is 
   CHECK(h.count_logs("WARNING") + h.count_logs("INFO") == 0);
 }
 
-TEST_CASE("close_connection_exit: end of file for its sender, con_lost for what is in flight, connections anew") {
-  EngineHarness h;
+TEST_CASE("close_connection_exit ends what is stuck, and nothing that answers") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.max_connections = 2;
+  EngineHarness h(settings);
   h.come_up();
   h.advance(5s);
-  h.ask(1, "get");
-  h.take();
-  h.ask(2, "close_connection_exit");
-  CHECK(h.take() == "close client 2; close 1; reply 1 con_lost; open 2");
-  h.ask(3, "put");
+  h.ask(1, "slow");
+  h.ask(2, "get");
   h.handshake(2);
-  CHECK(h.take().ends_with("write 2 put"));
+  h.take();
+  h.advance(4s);
+  h.ask(3, "close_connection_exit");
+  CHECK(h.take() == "close client 3");
+  h.lines(1, {}, "the beginning of an ans");
+  h.line(2, "got");
+  CHECK(h.take() == "reply 2 got");
+  h.advance(4s);
+  h.ask(4, "close_connection_exit");
+  CHECK(h.take() == "close client 4");
+  h.advance(1s);
+  h.ask(5, "close_connection_exit");
+  CHECK(h.take() == "close client 5; close 1; reply 1 con_lost");
+  h.ask(6, "put");
+  CHECK(h.take() == "write 2 put");
 }
 
-TEST_CASE("close_connection_exit asked again and again opens at most one connection a second") {
+TEST_CASE("close_connection_exit closes an idle connection that has not answered for a minute, and that only once") {
   EngineHarness h;
   h.come_up();
-  h.advance(5s);
+  h.advance(59s);
   h.ask(1, "close_connection_exit");
-  CHECK(h.take() == "close client 1; close 1; open 2");
-  h.handshake(2);
-  h.take();
-  h.ask(2, "close_connection_exit");
-  CHECK(h.take() == "close client 2; close 2");
+  CHECK(h.take() == "close client 1");
   h.advance(1s);
-  CHECK(h.take() == "open 3");
+  h.ask(2, "close_connection_exit");
+  CHECK(h.take() == "close client 2; close 1; open 2");
+  h.ask(3, "close_connection_exit");
+  h.handshake(2);
+  h.ask(4, "close_connection_exit");
+  const std::string taken = h.take();
+  CHECK(taken.starts_with("close client 3; "));
+  CHECK(taken.ends_with("; close client 4"));
+}
+
+TEST_CASE("close_connection_exit of 64 workers while the peer is away: attempts go on, and no answer is lost later") {
+  EngineHarness h;
+  h.come_up();
+  h.advance(20s);
+  h.closed(1, std::make_error_code(std::errc::connection_reset));
+  h.fail(2);
+  std::uint64_t connection = 2;
+  const auto fail_attempts = [&] {
+    const std::string taken = h.take();
+    if (const auto at = taken.rfind("open "); at != std::string::npos)
+      h.fail(connection = std::stoull(taken.substr(at + 5)));
+  };
+  h.take();
+  for (int tenth = 0; tenth != 300; ++tenth) {
+    for (std::uint64_t worker = 0; worker != 64; ++worker) {
+      if (tenth % 50 == static_cast<int>(worker % 50)) h.ask(worker, "close_connection_exit");
+    }
+    fail_attempts();
+    h.advance(100ms);
+  }
+  h.advance(1s);
+  h.ask(1, "get");
+  h.advance(1s);
+  const std::string taken = h.take();
+  const auto at = taken.rfind("open ");
+  REQUIRE(at != std::string::npos);
+  connection = std::stoull(taken.substr(at + 5));
+  h.handshake(connection);
+  h.take();
+  for (int second = 0; second != 10; ++second) {
+    h.ask(1, "get");
+    for (std::uint64_t worker = 64; worker != 128; ++worker) h.ask(worker, "close_connection_exit");
+    h.advance(500ms);
+    h.line(connection, "got");
+    CHECK(h.take().ends_with("reply 1 got"));
+  }
+}
+
+TEST_CASE("a peer that serves fewer connections than there is work for is up, and not asked over and over") {
+  EngineHarness h;
+  h.come_up();
+  std::uint64_t opened = 0;
+  std::uint64_t answered = 0;
+  h.ask(1, "a");
+  for (int second = 0; second != 600; ++second) {
+    h.ask(static_cast<std::uint64_t>(second) + 2, "b");
+    for (const std::string& action : std::exchange(h.actions, {})) {
+      if (action.starts_with("open ")) {
+        ++opened;
+        h.up(std::stoull(action.substr(5)));  // and then it is silent
+      }
+      CHECK_FALSE(action.ends_with("con_lost"));
+      if (action.starts_with("reply")) ++answered;
+    }
+    h.advance(1s);
+    h.line(1, "c");
+  }
+  CHECK(answered == 599);
+  CHECK(opened <= 10);
+  CHECK(h.engine.status().last_error.empty());
+  CHECK(h.engine.status().counters.failed_attempts == 0);
+  CHECK(h.engine.status().text == "Connected; serves no more than 1 connection");
+  CHECK(h.count_logs("WARNING") == 0);
 }

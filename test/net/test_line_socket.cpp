@@ -98,16 +98,6 @@ TEST_CASE("LineSocket keeps what a slow reader does not take, and sends it whole
   CHECK_FALSE(f.socket.has_unsent());
 }
 
-TEST_CASE("LineSocket sends queued lines in one flush") {
-  Fixture f;
-  f.socket.queue_line("a");
-  f.socket.queue_line("");
-  f.socket.queue_line("b");
-  CHECK(f.wire.received().empty());
-  REQUIRE_FALSE(f.socket.flush());
-  CHECK(f.wire.received() == "a\n\nb\n");
-}
-
 TEST_CASE("LineSocket reports a reader that has gone, without a signal") {
   Fixture f;
   f.wire.close();

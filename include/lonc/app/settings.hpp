@@ -55,12 +55,9 @@ struct Settings {
   unsigned min_connections = 1;
   unsigned max_connections = 10;
   unsigned max_attempts = 0;  // 0: never give up
-  unsigned pipeline_depth = 256;
+  unsigned pipeline_depth = 64;
   std::string pipeline_safe = "chatretr, eget, get, home, idget, keys, load, ls, ls2, ping, restore, tmpget, userload";
-  std::string slow_commands =
-      "auth, changeuserauth, courseiddump, currentdump, du, du2, dump, fetchuserfile, makeuser, passwd, pong, "
-      "pushfile, "
-      "querysend, reinit";
+  core::Duration pipeline_trust = std::chrono::minutes{10};
   unsigned max_connecting = 256;
 
   // Delayed messages.

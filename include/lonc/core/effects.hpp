@@ -21,14 +21,14 @@ class Effects {
 
   // Answered later by connection_started, then connection_up or connection_failed.
   virtual void open_connection(ConnectionId connection, AttemptClass attempt) = 0;
-  virtual void write_line(ConnectionId connection, std::string_view line) = 0;
-  // To a connection with requests in flight: may be kept until the end of the turn, to go out with others in one write.
-  virtual void write_behind(ConnectionId connection, std::string_view line) = 0;
+  // One line or several with '\n' between them, at once and as far as possible in one piece.
+  virtual void write_lines(ConnectionId connection, std::string_view lines) = 0;
   // Longer lines from this connection are reported as connection_closed with Errc::reply_too_long.
   virtual void set_line_limit(ConnectionId connection, std::size_t bytes) = 0;
-  // Asked of a connection with nothing in flight, right before a request is written to it: looks at the socket.
+  // Asked of a connection with nothing in flight, right before requests are written to it: looks at the socket.
   // Errc::out_of_turn if bytes are waiting there, Errc::connection_closed or the socket's error if it has ended; no
-  // error if all is quiet. A connection that is not is closed, never used: the request goes elsewhere.
+  // error if all is quiet. A connection that is not is closed, never used: the requests go elsewhere. Whatever takes time
+  // has been done before: a late line that slips in between the look and the writing would be taken for an answer.
   virtual std::error_code check_quiet(ConnectionId connection) = 0;
   // No event of this connection follows.
   virtual void close_connection(ConnectionId connection) = 0;

@@ -16,10 +16,12 @@ enum class Errc {
   handshake_closed,      // lond closed the connection during the handshake
   handshake_too_long,    // a handshake line was longer than any lond sends
   handshake_garbage,     // a handshake line held bytes that no lond sends
+  handshake_self,        // lond's answer to pong says that it is this server's own
   connection_closed,     // the peer closed an established connection
   path_silent,           // keep-alive or TCP_USER_TIMEOUT: nothing came back from the network
   request_timeout,       // the oldest request was not answered within request-timeout
-  out_of_turn,           // the peer sent a line that no request had asked for
+  out_of_turn,           // the peer sent a line that no request had asked for, or left one out
+  fence_unanswered,      // the peer does not answer the ping behind a request
   reply_too_long,        // a reply exceeded max-line-length
   reply_not_decodable,   // an `enc:` reply was malformed or decoded to something that is not a line
   close_requested,       // a local client asked for it with close_connection_exit

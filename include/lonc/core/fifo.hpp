@@ -16,6 +16,7 @@ class Fifo {
 
   // The oldest is number 0.
   const T& operator[](std::size_t number) const { return slots_[place(number)]; }
+  T& operator[](std::size_t number) { return slots_[place(number)]; }
   const T& front() const { return slots_[first_]; }
   const T& back() const { return slots_[place(size_ - 1)]; }
 

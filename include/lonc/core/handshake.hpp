@@ -23,7 +23,8 @@ class Handshake {
   // lond's own lines in the handshake are short; a longer one is Errc::handshake_too_long.
   static constexpr std::size_t line_limit = 1024;
 
-  Handshake(std::string_view peer_id, std::string_view own_id, bool send_pong);
+  // `is_this_server`: the peer is another name of this server, which then answers with its own id.
+  Handshake(std::string_view peer_id, std::string_view own_id, bool send_pong, bool is_this_server = false);
 
   // The first line to send.
   std::string_view start() const { return "init"; }
@@ -33,16 +34,20 @@ class Handshake {
 
   Step step() const { return step_; }
   const SessionKey& session_key() const { return key_; }
+  // What lond called itself in its answer to pong; empty before it, and if that was no id.
+  const std::string& lond_id() const { return lond_id_; }
 
   // Told once: what was odd about the answer to pong, with both ids; empty if nothing.
   std::string take_warning();
 
  private:
-  void check_pong(std::string_view line);
+  std::error_code check_pong(std::string_view line);
 
   std::string peer_id_;
   std::string own_id_;
   bool send_pong_;
+  bool is_this_server_;
+  std::string lond_id_;
   Step step_ = Step::init;
   SessionKey key_{};
   std::string warning_;

@@ -33,10 +33,6 @@ class LineFramer {
   // True if bytes are buffered that no call of next() has returned yet.
   bool has_bytes() const { return end_ != begin_; }
 
-  std::size_t buffered() const { return end_ - begin_; }
-  // Of these bytes: the lines, also one without its end.
-  std::size_t lines_begun() const;
-
   // True while the rest of a line that was too long is being passed over.
   bool is_discarding() const { return discarding_; }
 

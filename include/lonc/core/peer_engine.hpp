@@ -3,11 +3,13 @@
 #pragma once
 
 #include <lonc/core/backoff.hpp>
+#include <lonc/core/batch.hpp>
+#include <lonc/core/batch_policy.hpp>
 #include <lonc/core/delayed_message.hpp>
 #include <lonc/core/effects.hpp>
-#include <lonc/core/fifo.hpp>
 #include <lonc/core/peer_settings.hpp>
 #include <lonc/core/peer_status.hpp>
+#include <lonc/core/request_queue.hpp>
 #include <lonc/core/types.hpp>
 
 #include <cstdint>
@@ -42,8 +44,9 @@ class PeerEngine {
   void connection_started(TimePoint now, ConnectionId connection);
   void connection_up(TimePoint now, ConnectionId connection);
   void connection_failed(TimePoint now, ConnectionId connection, std::error_code error);
-  // `following`: lines after this one, also one without its end, whose bytes have been received already.
-  void line_received(TimePoint now, ConnectionId connection, std::string_view line, std::size_t following);
+  void line_received(TimePoint now, ConnectionId connection, std::string_view line);
+  // All lines of what has been received were given. `is_mid_line`: after them there are bytes without a line end.
+  void received_all(TimePoint now, ConnectionId connection, bool is_mid_line);
   void connection_closed(TimePoint now, ConnectionId connection, std::error_code error);
 
   // --- from the spool
@@ -76,51 +79,64 @@ class PeerEngine {
 
  private:
   struct Connection;
-  struct InFlight;
   struct Delayed;
-  struct Queued {
-    ClientId client{};
-    TimePoint accepted{};
-    std::string line{};
-  };
 
-  // peer_engine.cpp: requests, clock, operator
+  // peer_engine_batches.cpp: the way of a request
+  bool may_go_together(std::string_view line) const;
+  bool gathers(TimePoint now, std::string_view line) const;
   void enqueue(TimePoint now, ClientId client, std::string_view line);
   void dispatch(TimePoint now);
-  void send(TimePoint now, Connection& connection, ClientId client, TimePoint accepted, std::string_view line,
-            bool is_delayed = false);
-  void write(ConnectionId connection, std::string_view line);
-  TimePoint answer_due(const InFlight& request) const;
+  bool send_at_once(TimePoint now, ClientId client, std::string_view line);
+  void send_queued(TimePoint now, Connection& connection);
+  bool send(TimePoint now, Connection& connection, Batch::Request request, std::string_view line);
+  bool write_batch(TimePoint now, Connection& connection, std::string_view lines, bool is_fenced);
+  void write(ConnectionId connection, std::string_view lines);
+  TimePoint answer_due(const Batch& batch) const;
+  TimePoint batch_deadline(const Connection& connection) const;
+  void reply_line(TimePoint now, Connection& connection, std::string_view line);
+  bool is_first_batch(TimePoint now, const Connection& connection) const;
+  bool may_lack_fence(TimePoint now, const Connection& connection) const;
+  void answer_without_fence(TimePoint now, Connection& connection);
+  void batch_answered(TimePoint now, Connection& connection);
+  bool hand_out(TimePoint now, Connection& connection);
+  void note_empty_lines(TimePoint now, std::size_t lines);
   void answer_con_lost(ClientId client);
   void fail_queue();
   void expire_queue(TimePoint now);
+  void drop_hopeless(TimePoint now);
+  void expire_queue_before(TimePoint accepted);
   TimePoint queue_deadline() const;
+
+  // peer_engine.cpp: clock, operator
   void close_on_request(TimePoint now, ClientId client);
+  bool is_stuck(TimePoint now, const Connection& connection) const;
   void lower_deadline(TimePoint deadline);
   void recompute_deadline();
 
   // peer_engine_connections.cpp: the life of connections, and with it of the peer
   Connection* find(ConnectionId id);
-  Connection* idle_connection(TimePoint now);
-  Connection* connection_for(TimePoint now, std::string_view line);
-  bool may_go_behind(TimePoint now, std::string_view line) const;
-  Connection* busy_connection(TimePoint now, Duration longest_wait);
+  Connection* idle_connection();
   std::size_t count_ready() const;
   std::size_t count_opening() const;
   void begin_attempt(TimePoint now);
-  void open_what_is_missing(TimePoint now, std::size_t more = 0);
+  std::size_t connections_wanted(TimePoint now) const;
+  void open_what_is_missing(TimePoint now);
   void bring_forward(TimePoint now);
   TimePoint earliest_attempt(TimePoint now) const;
-  void handshake_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following);
+  void handshake_lines(TimePoint now, Connection& connection, bool is_mid_line);
+  void handshake_line(TimePoint now, Connection& connection, std::string_view line);
   void became_ready(TimePoint now, Connection& connection);
-  void reply_line(TimePoint now, Connection& connection, std::string_view line, std::size_t following);
   void end_connection(TimePoint now, ConnectionId id, std::error_code error);
+  void end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing);
   void end_all_connections(TimePoint now, std::error_code error);
   bool had_worked(TimePoint now, const Connection& connection, std::error_code error);
   void lost_last_connection(TimePoint now, bool had_worked, std::error_code error);
   void delay_extra(TimePoint now);
   void attempt_failed(TimePoint now, std::error_code error);
+  void further_attempt_failed(TimePoint now, std::error_code error);
+  void forget_served();
   void expire_connections(TimePoint now);
+  void expire_clients(TimePoint now, Batch& batch);
   void close_surplus(TimePoint now);
   void leave(TimePoint now, Connection& connection);
   void wind_down(TimePoint now, TimePoint until);
@@ -146,8 +162,13 @@ class PeerEngine {
   void set_state(TimePoint now, PeerState state);
   void note_error(TimePoint now, std::error_code error, std::string_view detail);
   void report_incident(TimePoint now, const std::string& text);
+  void report_out_of_turn(TimePoint now, const Connection& connection);
+  void report_broken_batch(TimePoint now, const Connection& connection, std::error_code error);
+  void report_timeout(TimePoint now, const Batch& batch);
+  void note_mode(TimePoint now);
   void report_away(TimePoint now, std::error_code error);
   void report_online(TimePoint now);
+  std::string connected_text() const;
   std::string status_text() const;
 
   PeerSettings settings_;
@@ -158,16 +179,21 @@ class PeerEngine {
   PeerState state_ = PeerState::starting;
   TimePoint state_since_{};
   std::vector<std::unique_ptr<Connection>> connections_;  // at most max-connections, in order of opening
-  Fifo<Queued> queue_;  // accepted, not written yet
+  RequestQueue queue_;  // accepted, not written yet
+  TimePoint gather_until_{};  // until then what may go together waits for a batch in flight to end; {}: nothing does
+  BatchPolicy policy_;
   std::uint64_t last_connection_id_ = 0;
 
   TimePoint waiting_since_{};  // while starting: connect-wait runs from here
   std::optional<TimePoint> last_attempt_;  // when the latest attempt began
   TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
   TimePoint extra_not_before_{};  // while up: no further connection is opened before
+  std::size_t served_ = 0;  // connections that the peer serves, if it was found not to serve more; 0: not known
+  std::optional<TimePoint> forgotten_at_;  // when failures were forgotten on request
   bool has_failed_last_ = false;  // the latest attempt failed, and no connection has become ready since
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;  // it is sent on the first connection only
+  std::string fence_answer_;  // what the peer's lond calls itself
   TimePoint drain_until_ = never;
   TimePoint pause_until_ = never;  // while paused and not all is closed: when it must be
   TimePoint hold_until_{};  // after a (re)connection live requests wait so long for delayed messages
@@ -181,13 +207,17 @@ class PeerEngine {
   std::optional<TimePoint> warned_away_;
   std::optional<TimePoint> warned_incident_;
   std::uint64_t con_lost_at_loss_ = 0;
+  BatchPolicy::Mode told_mode_ = BatchPolicy::Mode::untried;  // the status says so
   std::string last_error_;
   TimePoint last_error_at_{};
   std::string lost_because_;
   PeerCounters counters_;
   RoundTrips round_trips_;
 
-  std::string wire_;  // reused for encoding and decoding
+  // Reused for their memory.
+  std::string wire_;  // for encoding and decoding
+  std::vector<Batch::Request> outgoing_;  // what is about to be written
+  Batch answered_;  // what is being handed out
 };
 
 }  // namespace lonc::core

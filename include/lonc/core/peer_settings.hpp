@@ -13,6 +13,7 @@ namespace lonc::core {
 struct PeerSettings {
   std::string peer_id;  // host id of the peer, as in hosts.tab
   std::string own_id;   // host id of this server
+  bool is_this_server = false;  // its address is that of this server, so it may answer with own_id
 
   Duration connect_wait = std::chrono::seconds{5};
   Duration connect_timeout = std::chrono::seconds{10};
@@ -25,9 +26,9 @@ struct PeerSettings {
 
   std::size_t min_connections = 1;
   std::size_t max_connections = 10;
-  std::size_t pipeline_depth = 1;               // requests in flight on one connection; 1: no pipelining
-  CommandSet pipeline_safe;                     // only these are written behind others
-  CommandSet slow_commands;                     // nothing is written behind these
+  std::size_t pipeline_depth = 1;               // requests in one batch; 1: one at a time, and no fence behind it
+  CommandSet pipeline_safe;                     // only these go together with others
+  Duration pipeline_trust = std::chrono::minutes{10};  // after it spoke out of turn: one at a time for so long
   std::size_t max_queue = 10'000;               // requests that wait for a connection
   std::size_t max_line_length = 16 * 1024 * 1024;  // bytes, without line end
   unsigned max_attempts = 0;                    // failed attempts in a row before giving up; 0: never

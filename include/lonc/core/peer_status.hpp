@@ -37,6 +37,8 @@ struct PeerCounters {
   std::uint64_t bytes_sent = 0;         // of whole lines for the peer, handshakes included
   std::uint64_t bytes_received = 0;
   std::uint64_t reconnects = 0;  // how often the peer was up again after all connections had been lost
+  std::uint64_t out_of_turn = 0;  // connections that ended because lines came that were not asked for, or too few
+  std::uint64_t empty_lines = 0;  // line ends that nobody had asked for, passed over
 };
 
 struct PeerStatus {

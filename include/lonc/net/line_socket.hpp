@@ -9,7 +9,6 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,10 +40,8 @@ class LineSocket {
   // Waits in it, so never Read::would_block or more. A closed socket gives Read::failed.
   Task<ReadResult> read_line();
 
-  // Sends `line` and '\n', or keeps what the socket does not take at once.
+  // Sends `line` and '\n', or keeps what the socket does not take at once. `line` may hold further line ends.
   std::error_code send_line(std::string_view line);
-  // Only keeps it, for a flush() that sends several lines in one call: the way for requests that are pipelined.
-  void queue_line(std::string_view line);
   // Sends what is kept, as far as the socket takes it.
   std::error_code flush();
   bool has_unsent() const { return sent_ != unsent_.size(); }
@@ -58,15 +55,10 @@ class LineSocket {
 
   // True if bytes have been received that try_read_line() has not returned yet.
   bool has_bytes() const { return framer_.has_bytes(); }
-  // Lines that have begun in these bytes.
-  std::size_t lines_begun() const { return framer_.lines_begun(); }
   // The last receive took all that was there, and no byte of it is left: asking again now would be in vain.
   bool is_drained() const { return was_short_ && !framer_.has_bytes(); }
-  // How many bytes try_read_line() has been through, and how many have come from the other side, read or not.
-  std::uint64_t passed() const { return received_ - framer_.buffered(); }
-  std::uint64_t arrived() const;
-  // No error if neither bytes nor an end of file are waiting, here or in the socket; otherwise Errc::out_of_turn,
-  // Errc::connection_closed or the socket's own error.
+  // No error if neither bytes nor an end of file are waiting, here or in the socket, and all has been sent; otherwise
+  // Errc::out_of_turn, Errc::connection_closed or the socket's own error.
   std::error_code check_quiet() const;
 
   void set_line_limit(std::size_t bytes);
@@ -83,6 +75,7 @@ class LineSocket {
   using Descriptor = boost::asio::posix::basic_stream_descriptor<Strand>;
 
   std::optional<ReadResult> next_buffered();
+  void keep(std::string_view line);
   std::error_code watch();
   Task<std::error_code> wait(boost::asio::posix::descriptor_base::wait_type what);
 
@@ -91,9 +84,8 @@ class LineSocket {
   std::unique_ptr<Descriptor> watched_;  // owns fd_ from the first wait on; not made for those that never wait here
   std::size_t line_limit_;
   core::LineFramer framer_;
-  std::uint64_t received_ = 0;
   bool was_short_ = false;
-  std::string unsent_;    // lines with their '\n'
+  std::string unsent_;  // lines with their '\n', that the socket did not take
   std::size_t sent_ = 0;  // of unsent_
 };
 

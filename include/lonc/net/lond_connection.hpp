@@ -2,7 +2,6 @@
 // when to give up is decided by core::PeerEngine.
 #pragma once
 
-#include <lonc/core/answer_order.hpp>
 #include <lonc/core/types.hpp>
 #include <lonc/net/async_event.hpp>
 #include <lonc/net/connect_gate.hpp>
@@ -12,7 +11,6 @@
 #include <lonc/net/peer_address.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string_view>
@@ -32,8 +30,9 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
     virtual void connection_up(core::ConnectionId connection) = 0;
     // The last event, if it was not up.
     virtual void connection_failed(core::ConnectionId connection, std::error_code error) = 0;
-    // `following`: lines that have begun after this one in what has been received already.
-    virtual void line_received(core::ConnectionId connection, std::string_view line, std::size_t following) = 0;
+    virtual void line_received(core::ConnectionId connection, std::string_view line) = 0;
+    // All that has come was given; `is_mid_line`: but for the beginning of a line.
+    virtual void received_all(core::ConnectionId connection, bool is_mid_line) = 0;
     // The last event, if it was up.
     virtual void connection_closed(core::ConnectionId connection, std::error_code error) = 0;
   };
@@ -50,12 +49,9 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // The whole life of the connection. Exceptions of the handler come out of it.
   Task<void> run();
 
-  // Sends at once: between check_quiet() and the sending of a request nothing that came too late for an earlier one
-  // may slip in. An error is an event of a later turn.
-  void write_line(std::string_view line);
-  // Keeps it for the next flush(), if it is not much. Only where requests are in flight: see core::AnswerOrder.
-  void write_behind(std::string_view line);
-  void flush();
+  // One line, or several with '\n' between them, at once: between check_quiet() and the sending nothing that came too late
+  // for an earlier request may slip in. An error is an event of a later turn.
+  void write_lines(std::string_view lines);
   // The handshake is over with this: the slot of the attempt is given back.
   void set_line_limit(std::size_t bytes);
   // See core::Effects.
@@ -73,9 +69,9 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   Task<void> guard(Task<void> loop);
   Task<void> read_lines();
   Task<std::error_code> wait_readable();
-  Task<void> write_lines();
+  Task<void> write_rest();
   void give_line(std::string_view line);
-  std::error_code send_kept();
+  void tell_received();
   void ended(std::error_code error);
   bool is_closed() const { return handler_ == nullptr; }
 
@@ -87,13 +83,10 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   Handler* handler_;  // none after close() or the last event
   ConnectGate::Ticket ticket_;  // until the handshake is over
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
-  AsyncEvent wake_;                     // before it is up: the turn, the name; afterwards: something to write
+  AsyncEvent wake_;  // before it is up: the turn, the name; afterwards: something to write
   std::error_code write_error_;
-  core::AnswerOrder order_;
-  std::uint64_t kept_ = 0;      // lines of write_behind() that no send has been tried for
-  std::size_t kept_bytes_ = 0;  // their bytes
-  std::size_t following_ = 0;  // see Handler::line_received()
-  Timer* pause_ = nullptr;      // while reading waits for time to go by
+  bool has_news_ = false;  // lines or bytes came that received_all() has not been told of
+  Timer* pause_ = nullptr;  // while reading waits for time to go by
   std::exception_ptr failure_;  // of one of the two loops
 };
 

@@ -1,12 +1,11 @@
-// What is put off to the next turn of a strand: those that go on then, and after them the work of its end. All of a
-// turn is one handler posted to the strand, however much it is; in place of one for each costs a tenth.
+// Those that are put off to the next turn of a strand. All of a turn is one handler posted to the strand, however many
+// go on in it; in place of one for each costs a tenth.
 #pragma once
 
 #include <lonc/net/executor.hpp>
 
 #include <boost/asio/post.hpp>
 
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -26,19 +25,11 @@ class Turn : public std::enable_shared_from_this<Turn> {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
-  // Called at the end of each turn, after all that goes on in it.
-  void set_end(std::function<void()> end) { end_ = std::move(end); }
-
-  // There will be a turn.
-  void request() {
-    if (std::exchange(is_posted_, true)) return;
-    boost::asio::post(strand_, [self = shared_from_this()] { self->run(); });
-  }
-
   // `waiter` goes on in the next turn, never from within this call, and is kept alive until then.
   void add(std::shared_ptr<Waiter> waiter) {
     waiting_.push_back(std::move(waiter));
-    request();
+    if (std::exchange(is_posted_, true)) return;
+    boost::asio::post(strand_, [self = shared_from_this()] { self->run(); });
   }
 
  private:
@@ -48,11 +39,9 @@ class Turn : public std::enable_shared_from_this<Turn> {
     running_.swap(waiting_);
     for (const auto& waiter : running_) waiter->turn_has_come();
     running_.clear();
-    if (end_) end_();
   }
 
   Strand strand_;
-  std::function<void()> end_;
   std::vector<std::shared_ptr<Waiter>> waiting_;
   std::vector<std::shared_ptr<Waiter>> running_;  // kept for its memory
   bool is_posted_ = false;
