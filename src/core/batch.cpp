@@ -4,11 +4,11 @@
 
 namespace lonc::core {
 
-void Batch::begin(TimePoint now, std::vector<Request>& requests, std::string_view fence_answer,
+void Batch::begin(TimePoint now, std::vector<Request>& requests, std::string_view fence_answers,
                   bool may_double_line_ends) {
   requests_.swap(requests);
   written_ = now;
-  fence_answer_ = fence_answer;
+  fence_answers_ = fence_answers;
   lines_.expect(requests_.size() + (is_fenced() ? 1 : 0));
   // A ping's own answer could be taken for that of the fence.
   may_double_line_ends_ = may_double_line_ends && is_fenced() && requests_.size() == 1 && requests_[0].word != fence;
@@ -31,7 +31,7 @@ void Batch::add_line(std::string_view line) {
     }
     // Nothing but empty lines before the answer to the fence: one of them was the answer.
     if (std::exchange(has_leading_empty_line_, false)) {
-      if (line == fence_answer_) {
+      if (is_fence_answer(line)) {
         lines_.add("");
       } else {
         ++empty_lines_;
@@ -41,25 +41,36 @@ void Batch::add_line(std::string_view line) {
   lines_.add(line);
 }
 
+// Ids hold no blanks.
+bool Batch::is_fence_answer(std::string_view line) const {
+  std::string_view rest = fence_answers_;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find(' ');
+    if (rest.substr(0, end) == line) return true;
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  return false;
+}
+
 void Batch::clear() {
   requests_.clear();
-  fence_answer_.clear();
+  fence_answers_.clear();
   lines_.clear();
 }
 
 Batch::Verdict Batch::verdict(bool is_mid_line) const {
   if (lines_.has_surplus()) return Verdict::wrong;
   if (!lines_.is_complete()) return Verdict::open;
-  if (is_mid_line || (is_fenced() && lines_.back() != fence_answer_)) return Verdict::wrong;
+  if (is_mid_line || (is_fenced() && !is_fence_answer(lines_.back()))) return Verdict::wrong;
   return Verdict::complete;
 }
 
 bool Batch::has_early_fence() const {
-  return is_fenced() && lines_.size() != 0 && !lines_.is_complete() && lines_.back() == fence_answer_;
+  return is_fenced() && lines_.size() != 0 && !lines_.is_complete() && is_fence_answer(lines_.back());
 }
 
 bool Batch::has_sole_answer() const {
-  return requests_.size() == 1 && lacks_fence_only() && (lines_[0] != fence_answer_ || requests_[0].word == fence);
+  return requests_.size() == 1 && lacks_fence_only() && (!is_fence_answer(lines_[0]) || requests_[0].word == fence);
 }
 
 std::string Batch::describe() const {

@@ -28,7 +28,7 @@ PeerEngine::PeerEngine(PeerSettings settings, std::uint64_t seed, Effects& effec
       effects_(effects),
       backoff_(settings_.backoff_first, settings_.backoff_longest, seed),
       extra_backoff_(settings_.backoff_first, further_backoff * settings_.backoff_longest, seed + 1),
-      fence_answer_(settings_.peer_id),
+      fence_answers_(settings_.peer_id),
       delayed_(std::make_unique<Delayed>(seed + 2)) {}
 
 PeerEngine::~PeerEngine() = default;

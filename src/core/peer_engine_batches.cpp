@@ -140,7 +140,7 @@ bool PeerEngine::write_batch(TimePoint now, Connection& connection, std::string_
   }
   write(connection.id, lines);
   Batch& batch = connection.batch;
-  batch.begin(now, outgoing_, is_fenced ? std::string_view(fence_answer_) : std::string_view(),
+  batch.begin(now, outgoing_, is_fenced ? std::string_view(fence_answers_) : std::string_view(),
               policy_.has_doubled_line_ends());
   outgoing_.clear();
   connection.heard_at = now;
@@ -207,7 +207,7 @@ void PeerEngine::received_all(TimePoint now, ConnectionId id, bool is_mid_line) 
     case Batch::Verdict::wrong:
       // Two lines for one request, and the second is no copy of the first: the fence was answered with something else.
       if (is_first_batch(now, *connection) && batch.lines() == 2 && !is_mid_line &&
-          batch.answer(0) != batch.answer(1) && batch.answer(0) != fence_answer_)
+          batch.answer(0) != batch.answer(1) && !batch.is_fence_answer(batch.answer(0)))
         return answer_without_fence(now, *connection);
       return end_connection(now, id, Errc::out_of_turn);
     case Batch::Verdict::complete:

@@ -149,7 +149,8 @@ void PeerEngine::handshake_line(TimePoint now, Connection& connection, std::stri
   Handshake& handshake = connection.handshake;
   if (const std::error_code error = handshake.on_line(line, wire_)) return end_connection(now, connection.id, error);
   if (const std::string warning = handshake.take_warning(); !warning.empty()) effects_.log(Severity::warning, warning);
-  if (!handshake.lond_id().empty()) fence_answer_ = handshake.lond_id();
+  if (const std::string& id = handshake.lond_id(); !id.empty() && id != settings_.peer_id)
+    fence_answers_ = settings_.peer_id + " " + id;
   if (handshake.step() == Handshake::Step::done) return became_ready(now, connection);
 
   const bool is_pong = handshake.step() == Handshake::Step::pong;

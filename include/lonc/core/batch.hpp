@@ -35,7 +35,7 @@ class Batch {
   // What ends a batch with a fence.
   static constexpr std::string_view fence = "ping";
 
-  // Written at `now`. `fence_answer`: what the peer answers to the fence, empty if there is none.
+  // Written at `now`. `fence_answers`: what the peer may answer to the fence, separated by blanks; empty if there is none.
   // `may_double_line_ends`: this peer has ended replies with two line ends, so that an empty line may come anywhere.
   void begin(TimePoint now, std::vector<Request>& requests, std::string_view fence_answer, bool may_double_line_ends);
   void add_line(std::string_view line);
@@ -45,10 +45,11 @@ class Batch {
   std::vector<Request>& requests() { return requests_; }
   const std::vector<Request>& requests() const { return requests_; }
   TimePoint written() const { return written_; }
-  bool is_fenced() const { return !fence_answer_.empty(); }
+  bool is_fenced() const { return !fence_answers_.empty(); }
 
   // To be asked when all that has been received was added. `is_mid_line`: and then there were bytes without a line end.
   Verdict verdict(bool is_mid_line) const;
+  bool is_fence_answer(std::string_view line) const;
   // All answers are there, but not that of the fence.
   bool lacks_fence_only() const { return is_fenced() && lines_.size() == requests_.size(); }
   // Lines are awaited, and yet the latest reads like the answer to the fence, which is the last: one was left out.
@@ -69,7 +70,7 @@ class Batch {
  private:
   std::vector<Request> requests_;
   TimePoint written_{};
-  std::string fence_answer_;
+  std::string fence_answers_;
   ReplyLines lines_;
   bool may_double_line_ends_ = false;
   bool has_leading_empty_line_ = false;  // kept back: it may be an empty answer
