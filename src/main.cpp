@@ -79,6 +79,7 @@ int main(int argc, char* argv[]) {
     if (command_line.check) return check(sources);
 
     app::return_large_blocks();
+    app::close_inherited_descriptors();
     app::reset_signals();
     app::fill_standard_descriptors();
     app::Daemonizer daemonizer;

@@ -119,6 +119,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
       watchdog_(strand_, {.ask = [this](const auto& done) { board_.ask([done](const auto& /*snapshot*/) { done(); }); },
                           .alive = [this] { service_manager_.alive(); }}) {
   signals_.add(SIGUSR1);
+  signals_.add(SIGUSR2);
   signals_.add(SIGQUIT);
   let_signals_in();
 }
@@ -199,6 +200,7 @@ void Daemon::on_signal(int signal) {
     case SIGUSR1:
       return sweep();
     case SIGHUP:
+    case SIGUSR2:  // loncnew took it for "the hosts have changed", and scripts may confuse lonc with lond
       return reload({});
     case SIGQUIT:
       parent_.write(core::Severity::warning, "QUIT: stopping at once; requests in flight get con_lost");

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -69,20 +70,27 @@ sigset_t remembered_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGUSR2);
   return signals;
+}
+
+// Those that end a process by default, and that nobody sends to lonc on purpose. The limit on the size of a file is told by
+// an error as well (EFBIG), and a restart would not get round it.
+bool is_stray_signal(int number) {
+  constexpr auto strays =
+      std::to_array({SIGPIPE, SIGXFSZ, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGXCPU});
+  return std::ranges::find(strays, number) != strays.end() || (number >= SIGRTMIN && number <= SIGRTMAX);
 }
 
 }  // namespace
 
 void reset_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
   // Numbers that have no signal, KILL and STOP are refused, which is just right.
   for (int number = 1; number < NSIG; ++number) {
-    if (number != SIGPIPE) ::sigaction(number, &action, nullptr);
+    struct sigaction action{};
+    action.sa_handler = is_stray_signal(number) ? SIG_IGN : SIG_DFL;
+    ::sigaction(number, &action, nullptr);
   }
-  action.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &action, nullptr);
   const sigset_t later = remembered_signals();
   ::sigprocmask(SIG_SETMASK, &later, nullptr);
 }
@@ -91,6 +99,8 @@ void let_signals_in() {
   const sigset_t later = remembered_signals();
   ::sigprocmask(SIG_UNBLOCK, &later, nullptr);
 }
+
+void close_inherited_descriptors() { ::close_range(STDERR_FILENO + 1, ~0U, 0); }
 
 void fill_standard_descriptors() {
   int fd = -1;

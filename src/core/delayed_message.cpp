@@ -34,8 +34,9 @@ CheckedContent check_delayed_content(std::string_view content, std::string_view 
 
 std::string_view reply_word(std::string_view reply) {
   if (reply.empty()) return "empty";
-  constexpr std::array<std::string_view, 10> known{"ok",    "con_lost", "refused",   "rejected",     "unknown_cmd",
-                                                   "error", "not_home", "not_found", "no_such_host", "authorized"};
+  constexpr std::array<std::string_view, 11> known{"bye",       "ok",           "con_lost",  "refused",
+                                                   "rejected",  "unknown_cmd",  "error",     "not_home",
+                                                   "not_found", "no_such_host", "authorized"};
   const auto at = std::ranges::find(known, reply.substr(0, reply.find_first_of(": ")));
   return at != known.end() ? *at : "other";
 }

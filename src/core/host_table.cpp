@@ -134,6 +134,10 @@ class Parser {
       return tell_bad(host.line, quoted(field) + " is not an address",
                       "the fifth field is an IPv4 address, an IPv6 address in brackets, http or https");
     }
+    if (!is_of_one_machine(*bytes)) {
+      return tell_bad(host.line, quoted(field) + " is the address of no single server",
+                      "write the address of " + quoted(host.id) + ", or remove the line if the server is retired");
+    }
     host.address = field;
     add(std::move(host), std::string(bytes->begin(), bytes->end()));
   }

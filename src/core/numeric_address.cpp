@@ -80,4 +80,15 @@ std::optional<AddressBytes> parse_ipv6(std::string_view text) {
   return address;
 }
 
+bool is_of_one_machine(const AddressBytes& address) {
+  const bool is_ipv4 = address[10] == 0xFF && address[11] == 0xFF &&
+                       std::all_of(address.begin(), address.begin() + 10, [](auto byte) { return byte == 0; });
+  if (!is_ipv4) {
+    const bool is_unspecified = std::all_of(address.begin(), address.end(), [](auto byte) { return byte == 0; });
+    return !is_unspecified && address[0] != 0xFF;
+  }
+  // 0.0.0.0/8 is "this host", 224.0.0.0/4 multicast, 240.0.0.0/4 reserved up to the broadcast address.
+  return address[12] != 0 && address[12] < 224;
+}
+
 }  // namespace lonc::core

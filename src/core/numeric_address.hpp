@@ -14,4 +14,7 @@ using AddressBytes = std::array<std::uint8_t, 16>;
 std::optional<AddressBytes> parse_ipv4(std::string_view text);
 std::optional<AddressBytes> parse_ipv6(std::string_view text);
 
+// False for what can be nobody's: unspecified (which leads to this very server), multicast and broadcast.
+bool is_of_one_machine(const AddressBytes& address);
+
 }  // namespace lonc::core

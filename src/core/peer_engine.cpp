@@ -49,9 +49,8 @@ void PeerEngine::close_on_request(TimePoint now, ClientId client) {
   for (const auto& connection : connections_) {
     if (connection->state == Connection::State::ready && is_stuck(now, *connection)) stuck.push_back(connection->id);
   }
-  effects_.log(stuck.empty() ? Severity::debug : Severity::notice,
-               "Request Close Connection: " + std::to_string(stuck.size()) + " of " + std::to_string(count_ready()) +
-                   " connections do not answer and are closed");
+  effects_.log(Severity::notice, "Request Close Connection: " + std::to_string(stuck.size()) + " of " +
+                                     std::to_string(count_ready()) + " connections do not answer and are closed");
   for (const ConnectionId id : stuck) end_connection(now, id, Errc::close_requested);
   bring_forward(now);
 }

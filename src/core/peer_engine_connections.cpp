@@ -129,7 +129,7 @@ void PeerEngine::line_received(TimePoint now, ConnectionId id, std::string_view 
     case Connection::State::ready:
       return reply_line(now, *connection, line);
     case Connection::State::leaving:
-      effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": " + escape_outside_text(line));
+      effects_.log(Severity::notice, "Closing " + settings_.peer_id + ": " + std::string(reply_word(line)));
       return end_connection(now, id, Errc::draining);
     case Connection::State::waiting:
     case Connection::State::connecting:

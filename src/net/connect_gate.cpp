@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@ struct ConnectGate::Waiter {
   std::optional<Strand> strand;  // only while it waits: a strand must not outlive its io_context
   std::function<void()> granted;
   std::list<Waiter*>::iterator place;
+  core::AttemptClass attempt = core::AttemptClass::favoured;
   bool is_granted = false;
 };
 
@@ -21,13 +23,35 @@ struct ConnectGate::State {
   std::mutex mutex;
   std::size_t limit = 0;
   std::size_t running = 0;
-  std::list<Waiter*> waiting;  // their tickets own them
+  std::size_t running_failed = 0;  // of these, for peers whose last attempt failed
+  // First come first served within each class; their tickets own them.
+  std::list<Waiter*> favoured;
+  std::list<Waiter*> failed;
+
+  std::list<Waiter*>& queue_of(const Waiter& waiter) {
+    return waiter.attempt == core::AttemptClass::favoured ? favoured : failed;
+  }
+  // Those that failed last would hold all places until their time is out, while others could be served at once.
+  bool may_run(const Waiter& waiter) const {
+    if (running >= limit) return false;
+    return waiter.attempt == core::AttemptClass::favoured || running_failed < std::max<std::size_t>(1, limit / 2);
+  }
+  void count(const Waiter& waiter, std::size_t more, std::size_t fewer) {
+    running += more - fewer;
+    if (waiter.attempt == core::AttemptClass::failed_last) running_failed += more - fewer;
+  }
+  Waiter* next_to_run() const {
+    for (const auto* queue : {&favoured, &failed}) {
+      if (!queue->empty() && may_run(*queue->front())) return queue->front();
+    }
+    return nullptr;
+  }
 
   void grant_free_slots() {
-    while (running < limit && !waiting.empty()) {
-      Waiter& next = *waiting.front();
-      waiting.pop_front();
-      ++running;
+    while (Waiter* const found = next_to_run()) {
+      Waiter& next = *found;
+      queue_of(next).pop_front();
+      count(next, 1, 0);
       next.is_granted = true;
       boost::asio::post(*next.strand, std::exchange(next.granted, nullptr));
       next.strand.reset();
@@ -37,16 +61,19 @@ struct ConnectGate::State {
 
 ConnectGate::ConnectGate(std::size_t limit) : state_(std::make_shared<State>()) { state_->limit = limit; }
 
-ConnectGate::Ticket ConnectGate::request(const Strand& strand, std::function<void()> granted) {
+ConnectGate::Ticket ConnectGate::request(const Strand& strand, core::AttemptClass attempt,
+                                         std::function<void()> granted) {
   auto waiter = std::make_shared<Waiter>();
+  waiter->attempt = attempt;
   const std::lock_guard lock(state_->mutex);
-  if (state_->running < state_->limit && state_->waiting.empty()) {
-    ++state_->running;
+  auto& queue = state_->queue_of(*waiter);
+  if (queue.empty() && state_->may_run(*waiter)) {
+    state_->count(*waiter, 1, 0);
     waiter->is_granted = true;
   } else {
     waiter->strand = strand;
     waiter->granted = std::move(granted);
-    waiter->place = state_->waiting.insert(state_->waiting.end(), waiter.get());
+    waiter->place = queue.insert(queue.end(), waiter.get());
   }
   return Ticket(state_, std::move(waiter));
 }
@@ -86,10 +113,10 @@ void ConnectGate::Ticket::release() {
   if (!state) return;
   const std::lock_guard lock(state->mutex);
   if (!waiter->is_granted) {
-    state->waiting.erase(waiter->place);
+    state->queue_of(*waiter).erase(waiter->place);
     return;
   }
-  --state->running;
+  state->count(*waiter, 0, 1);
   state->grant_free_slots();
 }
 

@@ -140,15 +140,12 @@ core::SpoolFile FileSpoolDisk::read(const std::string& name, std::size_t limit) 
   return file;
 }
 
+// What is being written has changed about now. So a file that lies in the future, since the clock was put back, is as
+// settled as one of the past.
 core::Duration FileSpoolDisk::age_of(const struct stat& info) {
   const auto changed = std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec};
   const auto age = std::chrono::system_clock::now().time_since_epoch() - changed;
-  if (age >= age.zero()) return std::chrono::duration_cast<core::Duration>(age);
-  const auto now = std::chrono::steady_clock::now();
-  const bool is_known = from_future_.inode == info.st_ino && from_future_.changed.tv_sec == info.st_mtim.tv_sec &&
-                        from_future_.changed.tv_nsec == info.st_mtim.tv_nsec;
-  if (!is_known) from_future_ = {info.st_ino, info.st_mtim, now};
-  return now - from_future_.seen;
+  return std::chrono::duration_cast<core::Duration>(age < age.zero() ? -age : age);
 }
 
 std::error_code FileSpoolDisk::remove(const std::string& name) {
@@ -177,13 +174,17 @@ std::error_code FileSpoolDisk::append_log(std::string_view message) {
 
 std::error_code FileSpoolDisk::read_journal(std::string& text) {
   text.clear();
-  const UniqueFd fd(::openat(directory_.get(), journal_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd fd(::openat(directory_.get(), journal_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat info{};
+  if (fd && (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)))
+    return std::make_error_code(std::errc::invalid_argument);
   if (!fd) return errno == ENOENT ? std::error_code() : last_error();
   return read_some(fd.get(), std::string::npos, text);
 }
 
 std::error_code FileSpoolDisk::append_journal(std::string_view text) {
-  if (!journal_) journal_.reset(::openat(directory_.get(), journal_name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+  if (!journal_)
+    journal_.reset(::openat(directory_.get(), journal_name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   return journal_ ? write_all(journal_.get(), text) : last_error();
 }
 
@@ -248,7 +249,7 @@ std::error_code FileSpoolDisk::set_aside(const std::string& name, std::string_vi
 // The message is safe without it, so an error is of no consequence: the reason stands in the log as well.
 void FileSpoolDisk::write_reason(const std::string& file, const std::string& name, std::string_view reason) {
   const UniqueFd fd(::openat(quarantine_.get(), (file + ".reason").c_str(),
-                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (fd) write_all(fd.get(), std::string(reason) + "\n" + name + "\n");
 }
 
@@ -256,7 +257,8 @@ QuarantinedMessage FileSpoolDisk::quarantined(const std::string& file) {
   QuarantinedMessage message{.file = file, .name = file.substr(0, file.rfind('~')), .reason = {}};
   struct stat info{};
   if (::fstatat(quarantine_.get(), file.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) message.age = age_of(info);
-  const UniqueFd fd(::openat(quarantine_.get(), (file + ".reason").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd fd(
+      ::openat(quarantine_.get(), (file + ".reason").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   std::string text;
   if (!fd || read_some(fd.get(), 4096, text)) return message;
   const auto end = text.find('\n');

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -26,11 +27,17 @@ bool is_out_of_descriptors(const std::error_code& error) { return error.value() 
 
 }  // namespace
 
-// Reading first matters: a client that finds us closed while it writes gets SIGPIPE.
+// Reading first matters: a client that finds us closed while it writes gets SIGPIPE. It has connected to ask, so what it
+// has not written yet it writes at once; whoever writes without end is not heard out.
 void refuse_client(UniqueFd fd) {
   constexpr std::string_view answer = "con_lost\n";
+  constexpr int longest_wait = 5;  // ms: nobody else is served meanwhile
+  constexpr int most_reads = 64;
   std::array<char, 4096> line{};
-  while (::recv(fd.get(), line.data(), line.size(), MSG_DONTWAIT) == static_cast<ssize_t>(line.size())) {
+  pollfd readable{.fd = fd.get(), .events = POLLIN, .revents = 0};
+  ::poll(&readable, 1, longest_wait);
+  for (int reads = 0; reads != most_reads; ++reads) {
+    if (::recv(fd.get(), line.data(), line.size(), MSG_DONTWAIT) != static_cast<ssize_t>(line.size())) break;
   }
   [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

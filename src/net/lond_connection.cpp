@@ -83,7 +83,7 @@ Task<void> LondConnection::run() {
 
 Task<void> LondConnection::wait_for_turn() {
   if (is_closed()) co_return;
-  ticket_ = gate_.request(strand_, [weak = weak_from_this()] {
+  ticket_ = gate_.request(strand_, options_.attempt, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake_.notify();
   });
   while (!is_closed() && !ticket_.is_granted()) co_await wake_.wait();

@@ -170,8 +170,9 @@ std::shared_ptr<LondConnection> PeerSession::Impl::take(core::ConnectionId id) {
   return connection;
 }
 
-void PeerSession::Impl::open_connection(core::ConnectionId id, core::AttemptClass /*attempt*/) {
-  const LondConnection::Options options{core::Handshake::line_limit, config_.resolve_timeout, config_.keep_alive};
+void PeerSession::Impl::open_connection(core::ConnectionId id, core::AttemptClass attempt) {
+  const LondConnection::Options options{attempt, core::Handshake::line_limit, config_.resolve_timeout,
+                                        config_.keep_alive};
   LondConnection::Handler& handler = *this;
   auto connection = std::make_shared<LondConnection>(strand_, id, address_, services_.gate, options, handler);
   connections_.push_back(connection);

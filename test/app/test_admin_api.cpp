@@ -103,6 +103,22 @@ TEST_CASE_METHOD(ActionFixture, "what is not understood does nothing") {
   CHECK(asked.empty());
 }
 
+TEST_CASE_METHOD(ActionFixture, "a body of nothing but brackets is refused by all calls, whatever its depth") {
+  for (const std::size_t depth : {std::size_t{9}, std::size_t{120'000}, std::size_t{1'000'000}}) {
+    const std::string nested = std::string(depth, '[') + std::string(depth, ']');
+    for (const char* target : {"/drain", "/reconnect", "/log-level", "/reload"}) {
+      for (const std::string& body : {R"({"peers":)" + nested + "}", R"({"all":)" + nested + "}",
+                                      R"({"level":)" + nested + "}", R"({"a":"\"]","peers":)" + nested + "}", nested}) {
+        std::optional<AdminReply> given;
+        api.handle({"POST", target, body}, [&](AdminReply reply) { given = std::move(reply); });
+        REQUIRE(given);
+        CHECK(given->status == 400);
+      }
+    }
+  }
+  CHECK(asked.empty());
+}
+
 TEST_CASE_METHOD(ActionFixture, "an unknown peer and a daemon that is stopping are told") {
   result = {.unknown = "nobody"};
   CHECK(post("/drain", R"({"peers":["nobody"]})").status == 404);

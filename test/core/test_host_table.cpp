@@ -65,11 +65,19 @@ TEST_CASE("line ends of DOS, blanks around fields, no line end at the end") {
 }
 
 TEST_CASE("an IPv6 address stands in brackets, which are joined before splitting") {
-  const auto table = parse("a1:d:access:n:[2001:db8::5]\nb1:d:access:n:[::ffff:10.0.0.9]:more\nc1:d:access:n:[::]");
+  const auto table = parse("a1:d:access:n:[2001:db8::5]\nb1:d:access:n:[::ffff:10.0.0.9]:more\nc1:d:access:n:[::1]");
   REQUIRE(table.hosts.size() == 3);
   CHECK(table.hosts[0].address == "2001:db8::5");
   CHECK(table.hosts[1].address == "::ffff:10.0.0.9");
-  CHECK(table.hosts[2].address == "::");
+  CHECK(table.hosts[2].address == "::1");
+}
+
+TEST_CASE("an address that can be nobody's is refused: it would lead to this very server, or to many") {
+  for (const char* address : {"0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "255.255.255.255", "[::]",
+                              "[ff02::1]", "[::ffff:0.0.0.0]", "[::ffff:255.255.255.255]"})
+    check_bad(std::string("a1:d:access:n:") + address, "is the address of no single server");
+  for (const char* address : {"127.0.0.1", "1.0.0.1", "223.255.255.255", "[::1]", "[2001:db8::5]", "[::ffff:10.0.0.9]"})
+    CHECK(parse(std::string("a1:d:access:n:") + address + "\n").hosts.size() == 1);
 }
 
 TEST_CASE("http and https mean that the name is looked up") {

@@ -119,3 +119,12 @@ TEST_CASE("new settings are in force at once and cost no connection") {
   h.advance(2s);
   CHECK(h.take().starts_with("close 1; reply 1 con_lost"));
 }
+
+TEST_CASE("nothing of a late answer is logged in place of the answer to exit") {
+  EngineHarness h;
+  h.come_up();
+  h.engine.drain(h.now, h.now + 10s);
+  h.line(1, "firstname=Ann&password=s3cret");
+  CHECK(h.count_logs("Closing msul3: other") == 1);
+  for (const std::string& log : h.logs) CHECK(log.find("s3cret") == std::string::npos);
+}

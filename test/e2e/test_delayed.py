@@ -132,7 +132,7 @@ class ContentTest(DelayedTest):
         others = ("1000000000:D:msul1:put:msu:korte:Thu Jan  1 00:00:00 1970\n"
                   "1000000000:F:msul1:x:Thu Jan  1 00:00:00 1970\n")
         self.spool.permanent_log.write_text(others)
-        commands = ["echo:a", "put:msu:korte:environment:a=b%20c&d=e", "echo:" + "x" * 5000, "ping", "echo: a  b "]
+        commands = ["echo:a", "put:msu:korte:environment:a=b%20c&d=e", "echo:" + "x" * 5000, "count", "echo: a  b "]
         for number, command in enumerate(commands):
             self.spool.leave(f"{1000000000 + number}.echo.msul1", command + "\n")
         before = time.time()

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+using lonc::core::AttemptClass;
 using lonc::net::ConnectGate;
 using lonc::test::run_ready;
 
@@ -16,8 +17,8 @@ struct Fixture {
   ConnectGate gate{2};
   std::vector<int> granted;
 
-  ConnectGate::Ticket ask(int who) {
-    return gate.request(strand, [this, who] { granted.push_back(who); });
+  ConnectGate::Ticket ask(int who, AttemptClass attempt = AttemptClass::favoured) {
+    return gate.request(strand, attempt, [this, who] { granted.push_back(who); });
   }
 };
 
@@ -43,6 +44,30 @@ TEST_CASE("ConnectGate lets so many through and keeps the order of the rest") {
   CHECK(f.gate.running() == 1);
   d.release();
   CHECK(f.gate.running() == 0);
+}
+
+TEST_CASE("ConnectGate: those that failed last hold at most half of the places, and wait behind all others") {
+  Fixture f;
+  f.gate.set_limit(4);
+  std::vector<ConnectGate::Ticket> failed;
+  for (int who = 1; who <= 5; ++who) failed.push_back(f.ask(who, AttemptClass::failed_last));
+  CHECK(f.gate.running() == 2);
+  auto a = f.ask(10);
+  auto b = f.ask(11);
+  CHECK((a.is_granted() && b.is_granted()));
+  auto c = f.ask(12);
+  failed[0].release();
+  CHECK(c.is_granted());
+  a.release();
+  b.release();
+  CHECK(failed[2].is_granted());
+  CHECK_FALSE(failed[3].is_granted());
+  f.gate.set_limit(1);
+  c.release();
+  failed[1].release();
+  CHECK_FALSE(failed[3].is_granted());
+  failed[2].release();
+  CHECK(failed[3].is_granted());  // also where there is but one place
 }
 
 TEST_CASE("ConnectGate forgets a waiter whose ticket ended") {
@@ -78,8 +103,8 @@ TEST_CASE("ConnectGate's tickets may outlive it") {
   boost::asio::io_context io;
   const lonc::net::Strand strand = boost::asio::make_strand(io);
   std::optional<ConnectGate> gate(std::in_place, 1u);
-  auto a = gate->request(strand, [] {});
-  auto b = gate->request(strand, [] {});
+  auto a = gate->request(strand, AttemptClass::favoured, [] {});
+  auto b = gate->request(strand, AttemptClass::favoured, [] {});
   gate.reset();
   a.release();
   CHECK(b.is_granted());

@@ -120,7 +120,8 @@ Connection::Task<> Connection::execute(std::string_view line, bool encrypted) {
     // lonc has one behind each request, to see that no answer was left out.
     const bool is_fence = line == "ping" && !encrypted;
     if (!is_fence) ++host_.counters().requests;
-    if (const auto& journal = host_.environment().journal; journal && !is_fence) journal->note(host_.id(), encrypted, line);
+    if (const auto& journal = host_.environment().journal; journal && !is_fence)
+      journal->note(host_.id(), encrypted, line);
     if (execute_plain(command)) co_return;
     if (co_await execute_timed(command)) co_return;
     if (co_await execute_broken(command)) co_return;

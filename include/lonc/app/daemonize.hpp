@@ -16,6 +16,9 @@ void reset_signals();
 // To be called once something handles HUP and USR1.
 void let_signals_in();
 
+// What the starter left open, be it a lock that it holds. To be called before anything else is opened.
+void close_inherited_descriptors();
+
 // Opens /dev/null for those of descriptors 0, 1 and 2 that are closed, so that no socket is taken for one of them.
 void fill_standard_descriptors();
 

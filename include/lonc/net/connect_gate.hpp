@@ -1,7 +1,8 @@
-// Lets at most max-connecting attempts run at once, over all peers and strands, first come first served.
-// Connects nothing itself.
+// Lets at most max-connecting attempts run at once, over all peers and strands. Peers whose last attempt failed come after
+// all others, and have at most half of the places. Connects nothing itself.
 #pragma once
 
+#include <lonc/core/types.hpp>
 #include <lonc/net/executor.hpp>
 
 #include <cstddef>
@@ -40,7 +41,7 @@ class ConnectGate {
 
   // A free slot is granted at once: the ticket says so and `granted` is not called. Otherwise `granted` is posted to
   // `strand` when the turn has come; it may still arrive after the ticket's end and so must not rely on its owner.
-  Ticket request(const Strand& strand, std::function<void()> granted);
+  Ticket request(const Strand& strand, core::AttemptClass attempt, std::function<void()> granted);
   void set_limit(std::size_t limit);
   std::size_t running() const;
 

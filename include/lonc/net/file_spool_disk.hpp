@@ -75,7 +75,7 @@ class FileSpoolDisk : public core::SpoolDisk {
   std::optional<MessageFile> look_quarantined(const std::string& file, std::size_t bytes);
 
  private:
-  core::Duration age_of(const struct stat& info);
+  static core::Duration age_of(const struct stat& info);
   std::optional<MessageFile> look_in(int directory, const std::string& name, std::size_t bytes);
   std::error_code open_quarantine();
   void write_reason(const std::string& file, const std::string& name, std::string_view reason);
@@ -89,13 +89,6 @@ class FileSpoolDisk : public core::SpoolDisk {
   UniqueFd journal_;
   LogFile log_;
   bool is_quarantine_unsynced_ = false;
-
-  // A file from the future (the clock was put back): its age is counted from when it was first seen.
-  struct FromFuture {
-    ino_t inode = 0;
-    timespec changed{};
-    std::chrono::steady_clock::time_point seen;
-  } from_future_;
 };
 
 }  // namespace lonc::net

@@ -38,6 +38,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   };
 
   struct Options {
+    core::AttemptClass attempt;
     std::size_t line_limit;
     core::Duration resolve_timeout;
     KeepAlive keep_alive;
