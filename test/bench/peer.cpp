@@ -149,6 +149,8 @@ class Peer {
       connection.out += "ok\n";
     } else if (line == "pong") {
       connection.out.append(plan_.id).append(":").append(plan_.client).append("\n");
+    } else if (line == "ping") {
+      say(connection, plan_.id + "\n");
     } else if (line == "ekey") {
       connection.out.append(build_key).append("\n");
     } else if (line == "exit") {

@@ -83,8 +83,8 @@ def report(setup, shapes, found):
     special_rows(table, found)
     command = "cmake/bootstrap.sh bench" + (" --quick" if setup.quick else "")
     lines = [f"{datetime.date.today()}, `{command}`, {setup.rounds} rounds, {machine()}; client, peer and contestant on "
-             "the same machine. lonc has a watchdog and its admin endpoint, over TCP, too. `pipeline-depth`, "
-             "`pipeline-safe` and `slow-commands` as by default; the requests are `get`, which is on `pipeline-safe`.", "",
+             "the same machine. lonc has a watchdog and its admin endpoint, over TCP, too. `pipeline-depth` "
+             "and `pipeline-safe` as by default; the requests are `get`, which is on `pipeline-safe`.", "",
              table.markdown(), "",
              f"10,000 idle clients: {found['idle 10,000']:.0f} bytes each. 1,000 peers away: ready after "
              f"{found['many 1,000']['ready_s']:.2f} s, {found['many 1,000']['cpu'] * 100:.1f} % of a core, "

@@ -8,6 +8,8 @@ import time
 PEER_FAULTS = {"fin": 10, "rst": 10, "omit": 10, "half": 10, "double": 10, "unasked": 10, "empty": 10, "garbage": 10,
                "late": 10, "silent": 10, "freeze": 6, "kill": 6}
 LONC_FAULTS = {"usr1": 8, "hup": 8, "descriptors": 3, "term": 1, "kill lonc": 1}
+# Clients that come while lonc has no descriptor left may read end of file in place of con_lost: only on demand.
+DEFAULT = {*PEER_FAULTS, *LONC_FAULTS} - {"descriptors"}
 LONC_SHARE = 0.005  # of all faults
 
 

@@ -20,7 +20,7 @@ DRAINED_WITHIN = 30
 class Run:
     def __init__(self, options, directory):
         self.options = options
-        self.kinds = set(options.kinds.split(",")) if options.kinds else {*faults.PEER_FAULTS, *faults.LONC_FAULTS}
+        self.kinds = set(options.kinds.split(",")) if options.kinds else faults.DEFAULT
         self.random = random.Random(options.seed)
         self.directory = directory
         self.peers, self.lonc, self.load = [], None, None

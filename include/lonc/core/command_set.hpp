@@ -1,4 +1,4 @@
-// A set of command words, as a setting lists them: "get, keys". Asked once for each request that could be pipelined.
+// A set of command words, as a setting lists them: "get, keys". Asked once for each request.
 #pragma once
 
 #include <cstdint>
