@@ -28,6 +28,16 @@ void* heap_call(void* memory) {
 // the C library's, for other libraries as well.
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {  // NOLINT: the name is the C library's
   static timespec monotonic{};
+  // How large a batch may be depends on how long the last ones took, which must not be up to what else runs here.
+  if (clock == CLOCK_MONOTONIC && lonc::guard::counters.is_clock_even && !lonc::guard::counters.is_counting) {
+    constexpr long turn = 10'000;  // ns
+    constexpr long second = 1'000'000'000;
+    monotonic.tv_nsec += turn;
+    monotonic.tv_sec += monotonic.tv_nsec / second;
+    monotonic.tv_nsec %= second;
+    *time = monotonic;
+    return 0;
+  }
   if (clock == CLOCK_MONOTONIC && lonc::guard::counters.is_counting) {
     *time = monotonic;
     return 0;

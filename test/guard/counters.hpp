@@ -8,6 +8,7 @@ namespace lonc::guard {
 
 struct Counters {
   bool is_counting = false;
+  bool is_clock_even = false;  // each turn takes as long as any other, whatever else the machine does
   std::uint64_t system_calls = 0;
   std::uint64_t heap_calls = 0;
 };

@@ -71,8 +71,9 @@ class Guard {
   }
 
   void run(int rounds) {
+    counters.is_clock_even = true;
     for (int round = 0; round != warm_up_rounds; ++round) exchange(guard_warm_up_turns, guard_warm_up_step);
-    counters = {};
+    counters = {.is_clock_even = true};
     for (int round = 0; round != rounds; ++round) exchange(guard_measured_turns, guard_measured_step);
     const double requests = static_cast<double>(rounds) * clients_at_once;
     std::printf("{\"requests\": %.0f, \"system_calls\": %.4f, \"heap_calls\": %.4f}\n", requests,
