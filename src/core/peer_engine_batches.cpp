@@ -193,7 +193,7 @@ void PeerEngine::received_all(TimePoint now, ConnectionId id, bool is_mid_line) 
   if (connection == nullptr) return;
   if (connection->state == Connection::State::handshaking) return handshake_lines(now, *connection, is_mid_line);
   if (connection->state != Connection::State::ready) return;
-  Batch& batch = connection->batch;
+  const Batch& batch = connection->batch;
   connection->heard_at = now;
   if (!batch.is_in_flight()) {
     if (is_mid_line) end_connection(now, id, Errc::out_of_turn);
