@@ -108,14 +108,13 @@ void PeerEngine::recompute_deadline() {
   effects_.set_deadline(earliest);
 }
 
-// Whoever meets a dead peer may ask for this, over and over: the attempt is made, but how often the peer has failed is
-// forgotten no more often than it would be tried anyway.
+// Failures are forgotten, but for how many connections the peer serves: whoever meets a dead peer asks for this over and
+// over, and each further connection costs the peer a place in its backlog.
 void PeerEngine::reconnect(TimePoint now) {
   if (is_out_of_service()) return;
-  const bool has_failed = backoff_.failures() != 0 || extra_backoff_.failures() != 0;
-  if (has_failed && (!forgotten_at_ || now >= *forgotten_at_ + settings_.backoff_longest)) {
+  backoff_.reset();
+  if (!forgotten_at_ || now >= *forgotten_at_ + settings_.backoff_longest) {
     forgotten_at_ = now;
-    backoff_.reset();
     forget_served();
   }
   if (state_ == PeerState::up) {

@@ -360,19 +360,3 @@ TEST_CASE("an attempt is favoured unless the one before it failed and nothing ha
   h.engine.reconnect(h.now);
   CHECK(h.attempt_classes == std::vector{favoured, failed_last, favoured, failed_last});
 }
-
-TEST_CASE("SIGUSR1 over and over does not do away with the back-off") {
-  EngineHarness h;
-  h.start();
-  h.fail(1);
-  h.take();
-  unsigned most_failures = 0;
-  for (int time = 0; time != 60; ++time) {
-    h.engine.reconnect(h.now);
-    const std::string taken = h.take();
-    if (const auto at = taken.rfind("open "); at != std::string::npos) h.fail(std::stoull(taken.substr(at + 5)));
-    most_failures = std::max(most_failures, h.engine.status().failed_in_a_row);
-    h.advance(2s);
-  }
-  CHECK(most_failures >= 20);
-}

@@ -189,7 +189,7 @@ class PeerEngine {
   TimePoint next_attempt_ = never;  // while no attempt runs: when the next one begins
   TimePoint extra_not_before_{};  // while up: no further connection is opened before
   std::size_t served_ = 0;  // connections that the peer serves, if it was found not to serve more; 0: not known
-  std::optional<TimePoint> forgotten_at_;  // when failures were forgotten on request
+  std::optional<TimePoint> forgotten_at_;  // when that was forgotten on request
   bool has_failed_last_ = false;  // the latest attempt failed, and no connection has become ready since
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
   bool pong_sent_ = false;  // it is sent on the first connection only
