@@ -31,7 +31,8 @@ class SpawnPlan {
     sigset_t signals;
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&attributes_, &signals);
-    sigaddset(&signals, SIGPIPE);
+    // What is ignored here is none of its business: it may well need its alarms.
+    sigfillset(&signals);
     posix_spawnattr_setsigdefault(&attributes_, &signals);
     // A group of its own, so that what it starts can be killed with it.
     posix_spawnattr_setpgroup(&attributes_, 0);

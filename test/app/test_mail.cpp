@@ -5,6 +5,8 @@
 #include <lonc/app/mail.hpp>
 
 #include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -51,6 +53,18 @@ TEST_CASE("sendmail gets the mail on its input and no shell looks at it") {
   CHECK_FALSE(send_mail(program, text));
   CHECK(read_file(dir / "mail") == text);
   CHECK(read_file(dir / "arguments") == "2:-t -oi\n");
+}
+
+TEST_CASE("sendmail begins with every signal as usual, whatever is ignored here") {
+  const TempDir dir;
+  for (const int number : {SIGPIPE, SIGALRM, SIGXFSZ, SIGXCPU, SIGRTMIN}) std::signal(number, SIG_IGN);
+  CHECK_FALSE(send_mail(script(dir, "exec grep SigIgn /proc/self/status > '" + (dir / "ignored") + "'\n"), "text"));
+  for (const int number : {SIGALRM, SIGXFSZ, SIGXCPU, SIGRTMIN}) std::signal(number, SIG_DFL);
+  const std::string ignored = read_file(dir / "ignored");
+  REQUIRE(ignored.starts_with("SigIgn:\t"));
+  // The C library keeps 32 and 33 for itself, and ignores them in what it spawns.
+  constexpr std::uint64_t own = std::uint64_t{3} << 31U;
+  CHECK((std::stoull(ignored.substr(8), nullptr, 16) & ~own) == 0);
 }
 
 TEST_CASE("a sendmail that fails is an error") {

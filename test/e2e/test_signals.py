@@ -6,6 +6,23 @@ from e2e.harness import SLOWNESS, E2eTest, wait_for
 from e2e.peers import Load
 
 
+class StrayTest(E2eTest):
+    def test_stray_signals_end_nothing(self):
+        _, node = self.pair(["msul1"])
+        strays = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGXFSZ,
+                  signal.SIGXCPU, signal.SIGPIPE, signal.SIGRTMIN + 1)
+        for stray in strays:
+            node.process.send_signal(stray)
+        self.assertEqual(node.request("msul1", "echo:alive"), "alive")
+        self.assertIsNone(node.process.poll())
+
+    def test_usr2_reloads(self):
+        _, node = self.pair(["msul1"])
+        node.process.send_signal(signal.SIGUSR2)
+        node.wait_logged("HUP: reloaded")
+        self.assertEqual(node.request("msul1", "echo:alive"), "alive")
+
+
 class StopTest(E2eTest):
     def in_flight(self, node, peer, line):
         client = node.request_in_flight(peer, "msul1", line)

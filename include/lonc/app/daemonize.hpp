@@ -9,11 +9,12 @@
 
 namespace lonc::app {
 
-// Every handler the default, SIGPIPE ignored, no signal blocked but HUP and USR1: those wait until let_signals_in(). A
-// starter may have blocked or ignored any of them.
+// Every handler the default, but that signals nobody sends on purpose and that would end the process are ignored (PIPE,
+// XFSZ, ALRM, ...). No signal is blocked but HUP, USR1 and USR2: those wait until let_signals_in(). A starter may have
+// blocked or ignored any of them.
 void reset_signals();
 
-// To be called once something handles HUP and USR1.
+// To be called once something handles HUP, USR1 and USR2.
 void let_signals_in();
 
 // What the starter left open, be it a lock that it holds. To be called before anything else is opened.
