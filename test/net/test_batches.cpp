@@ -166,7 +166,7 @@ TEST_CASE("PeerSession batches: a late copy of an answer is not the answer to a 
   // The end of the request and the copy are both there when the loop turns next.
   two.send("\n");
   f.peer().wire.send("first\n");
-  f.until([&] { return !two.received().empty() || f.connections.size() == 2; });
+  REQUIRE(f.until([&] { return !two.received().empty() || f.connections.size() == 2; }));
   CHECK(two.received() != "first\n");
 }
 

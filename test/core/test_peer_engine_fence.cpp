@@ -1,0 +1,323 @@
+// The fence behind each batch: a line that is missing, doubled or one too many reaches nobody, and a peer that has no fence
+// or ends its lines twice loses nothing by it.
+#include "batch_harness.hpp"
+#include "support/catch.hpp"
+
+using namespace lonc::core;
+using namespace lonc::core::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a single request has a fence behind it, and is answered when that has been answered") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  CHECK(h.take() == "write 1 put:1 + ping");
+  h.line(1, "ok");
+  CHECK(h.take().empty());
+  h.line(1, "msul3");
+  CHECK(h.take() == "reply 1 ok");
+}
+
+TEST_CASE("nothing goes behind exit, after which lond hangs up") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "exit");
+  CHECK(h.take() == "write 1 exit");
+  h.line(1, "bye");
+  CHECK(h.take() == "reply 1 bye; close 1; open 2");
+}
+
+TEST_CASE("an omitted answer reaches nobody else: all of the batch get con_lost, soon") {
+  Proven h;
+  h.ask(1, "get:1");
+  for (std::uint64_t client = 2; client <= 4; ++client) h.ask(client, "get:" + std::to_string(client));
+  h.lines(1, {"a", "msul3"});
+  h.take();
+  h.lines(1, {"b", "d", "msul3"});
+  h.advance(4s);
+  CHECK(h.take().empty());
+  h.advance(1s);
+  CHECK(h.take() == "close 1; reply 2 con_lost; reply 3 con_lost; reply 4 con_lost; open 2");
+  CHECK(h.logs ==
+        std::vector<std::string>{
+            "WARNING: msul3 spoke out of turn: 3 lines for 3 requests and a fence (get); all of them get con_lost; "
+            "the connection is closed, and requests go to it one at a time for a while"});
+}
+
+TEST_CASE("a doubled answer reaches nobody else, also if the last ones come late") {
+  Proven h;
+  h.ask(1, "get:1");
+  for (std::uint64_t client = 2; client <= 4; ++client) h.ask(client, "get:" + std::to_string(client));
+  h.lines(1, {"a", "msul3"});
+  h.take();
+  h.line(1, "b");
+  h.line(1, "b");
+  h.line(1, "c");
+  CHECK(h.take().empty());
+  h.line(1, "d");
+  CHECK(h.take() == "close 1; reply 2 con_lost; reply 3 con_lost; reply 4 con_lost; open 2");
+  CHECK(h.engine.status().counters.out_of_turn == 1);
+}
+
+TEST_CASE("a copy that comes only after the next request was written is found before that is answered") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  h.lines(1, {"a", "msul3"});
+  h.ask(2, "put:2");
+  h.take();
+  h.line(1, "a");
+  h.line(1, "b");
+  CHECK(h.take() == "close 1; reply 2 con_lost; open 2");
+}
+
+TEST_CASE("lines and bytes that nobody asked for end a connection at once") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.advance(20s);
+  h.ask(1, "put:1");
+  SECTION("a line behind the last answer") {
+    h.lines(1, {"a", "msul3", "b"});
+    CHECK(h.take() == "write 1 put:1 + ping; close 1; reply 1 con_lost; open 2");
+  }
+  SECTION("half a line behind it") {
+    h.lines(1, {"a", "msul3"}, "b");
+    CHECK(h.take() == "write 1 put:1 + ping; close 1; reply 1 con_lost; open 2");
+  }
+  SECTION("a line with nothing in flight") {
+    h.lines(1, {"a", "msul3"});
+    h.take();
+    h.line(1, "b");
+    CHECK(h.take() == "close 1; open 2");
+  }
+  SECTION("half a line with nothing in flight") {
+    h.lines(1, {"a", "msul3"});
+    h.take();
+    h.lines(1, {}, "b");
+    CHECK(h.take() == "close 1; open 2");
+  }
+  CHECK(h.count_logs("WARNING: msul3 spoke out of turn: ") == 1);
+}
+
+TEST_CASE("after it spoke out of turn a peer gets one request at a time for pipeline-trust, also after HUP") {
+  Proven h;
+  h.line(1, "b");
+  h.handshake(2);
+  h.take();
+  const auto is_batched = [&] {
+    for (std::uint64_t client = 1; client <= 3; ++client) h.ask(client, "get:" + std::to_string(client));
+    bool found = false;
+    while (h.engine.status().in_flight != 0) {
+      std::vector<std::string_view> all(h.engine.status().in_flight, "a");
+      all.emplace_back("msul3");
+      found |= all.size() > 2;
+      h.lines(2, all);
+    }
+    return found;
+  };
+  for (int round = 0; round != 10; ++round) CHECK_FALSE(is_batched());
+  CHECK(h.engine.status().text == "Connected; spoke out of turn, so requests go one at a time for a while");
+  h.engine.apply(h.now, batched());
+  CHECK_FALSE(is_batched());
+  h.advance(9min);
+  CHECK_FALSE(is_batched());
+  h.advance(1min);
+  bool found = false;
+  for (int round = 0; round != 40; ++round) found |= is_batched();
+  CHECK(found);
+  CHECK(h.engine.status().text == "Connected");
+}
+
+TEST_CASE("a peer that closes after its answer has answered, and is called again at once") {
+  EngineHarness h(batched());
+  h.come_up();
+  for (std::uint64_t connection = 1; connection != 6; ++connection) {
+    h.ask(connection, "put:1");
+    h.take();
+    h.line(connection, "ok");
+    h.closed(connection, connection % 2 == 0 ? make_error_code(std::errc::connection_reset) : Errc::connection_closed);
+    const std::string number = std::to_string(connection);
+    const std::string next = "open " + std::to_string(connection + 1);
+    // From the fourth on there is no fence, and the answer need not wait for the end of the connection.
+    CHECK(h.take() == (connection < 4 ? "close " + number + "; reply " + number + " ok; " + next
+                                      : "reply " + number + " ok; close " + number + "; " + next));
+    h.handshake(connection + 1);
+    h.take();
+  }
+  CHECK(h.engine.status().counters.con_lost == 0);
+}
+
+TEST_CASE("of a request whose answer was left out the answer to the fence is none") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.advance(20s);
+  h.ask(1, "put:1");
+  h.take();
+  h.line(1, "msul3");
+  SECTION("the connection ends") { h.closed(1); }
+  SECTION("all is silent") { h.advance(5s); }
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+}
+
+TEST_CASE("a client's own ping is answered as others are") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "ping");
+  CHECK(h.take() == "write 1 ping + ping");
+  h.line(1, "msul3");
+  CHECK(h.take().empty());
+  h.line(1, "msul3");
+  CHECK(h.take() == "reply 1 msul3");
+}
+
+TEST_CASE("a peer that does not answer the fence is asked one at a time without it, and no answer is lost") {
+  EngineHarness h(batched(4, 1));
+  h.come_up();
+  const std::string way = GENERATE("silent", "other", "closes");
+  for (std::uint64_t connection = 1; connection <= 3; ++connection) {
+    h.ask(connection, "put:1");
+    CHECK(h.take() == "write " + std::to_string(connection) + " put:1 + ping");
+    if (way == "other") {
+      h.lines(connection, {"ok", "unknown_cmd"});
+    } else {
+      h.line(connection, "ok");
+    }
+    if (way == "silent") h.advance(5s);
+    if (way == "closes") h.closed(connection);
+    const std::string taken = h.take();
+    CHECK(taken.find("reply " + std::to_string(connection) + " ok") != std::string::npos);
+    CHECK(taken.find("con_lost") == std::string::npos);
+    h.handshake(connection + 1);
+    h.take();
+  }
+  h.ask(9, "put:1");
+  CHECK(h.take() == "write 4 put:1");
+  h.line(4, "ok");
+  CHECK(h.take() == "reply 9 ok");
+  CHECK(h.engine.status().text == "Connected; does not answer a ping behind a request, so requests go one at a time");
+  h.advance(10min);
+  h.ask(9, "put:1");
+  CHECK(h.take().ends_with("put:1 + ping"));
+}
+
+TEST_CASE("the fence is answered with what lond called itself in its answer to pong") {
+  EngineHarness h(batched());
+  h.start();
+  h.up(1);
+  h.line(1, "4711");
+  h.line(1, "ok");
+  h.line(1, "msul3lib:data1");
+  h.line(1, "81234A0ABCDEF9870BCD0045678");
+  h.take();
+  h.ask(1, "put:1");
+  h.lines(1, {"ok", "msul3lib"});
+  CHECK(h.take() == "write 1 put:1 + ping; reply 1 ok");
+}
+
+TEST_CASE("line ends that are written twice do no harm") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  h.take();
+  SECTION("behind an answer") {
+    h.lines(1, {"a", "", "msul3"});
+    CHECK(h.take() == "reply 1 a");
+  }
+  SECTION("behind the fence") {
+    h.lines(1, {"a", "msul3", ""});
+    CHECK(h.take() == "reply 1 a");
+  }
+  SECTION("later, with nothing in flight") {
+    h.lines(1, {"a", "msul3"});
+    h.line(1, "");
+    CHECK(h.take() == "reply 1 a");
+  }
+  SECTION("also behind an empty answer") {
+    h.lines(1, {"", "", "msul3", ""});
+    CHECK(h.take() == "reply 1 ");
+  }
+  CHECK(h.engine.status().counters.empty_lines >= 1);
+  CHECK(h.count_logs("WARNING: msul3 has ended a reply with two line ends") == 1);
+  // From now on also in front of an answer, where a line end of the fence before comes late.
+  h.ask(2, "put:2");
+  h.lines(1, {"", "b", "msul3"});
+  CHECK(h.take() == "write 1 put:2 + ping; reply 2 b");
+  h.ask(3, "put:3");
+  h.lines(1, {"", "msul3"});
+  CHECK(h.take() == "write 1 put:3 + ping; reply 3 ");
+  CHECK(h.engine.status().text == "Connected; ends replies with two line ends, so requests go one at a time");
+}
+
+TEST_CASE("a peer that has ended a reply with two line ends gets batches of one") {
+  Proven h;
+  h.line(1, "");
+  for (std::uint64_t client = 1; client <= 3; ++client) h.ask(client, "get:" + std::to_string(client));
+  h.take();
+  h.lines(1, {"a", "", "msul3", ""});
+  CHECK(h.take() == "reply 1 a; write 1 get:2 + ping");
+}
+
+TEST_CASE("an empty line that nobody asked for is no answer where the peer is not known for it") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.advance(20s);
+  h.ask(1, "put:1");
+  h.take();
+  h.lines(1, {"", "a", "msul3"});
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+}
+
+// Whatever one line does that must not: no answer ever reaches another client than the one that asked. Each answer is the
+// number of its request; one of them, or of the fences, is left out, doubled, doubled later, or joined by another.
+TEST_CASE("one wrong line, wherever it is, crosses no answer") {
+  const auto fault = GENERATE(0, 1, 2, 3);
+  const auto pieces = GENERATE(1U, 2U, 100U);  // lines in one read
+  const std::string word = GENERATE("get", "put");
+  unsigned answered = 0;
+  for (std::size_t place = 0; place != 60; ++place) {
+    Proven h(batched(8));
+    std::uint64_t connection = 1;
+    std::uint64_t client = 100;
+    std::size_t line = 0;
+    std::string late;
+    for (int round = 0; round != 12; ++round) {
+      for (int more = 0; more != 5; ++more, ++client) h.ask(client, word + ":" + std::to_string(client));
+      h.advance(6s);
+      while (!h.actions.empty()) {
+        const std::string action = h.actions.front();
+        h.actions.erase(h.actions.begin());
+        if (action.starts_with("open ")) {
+          connection = std::stoull(action.substr(5));
+          h.handshake(connection);
+        }
+        if (action.starts_with("reply ") && !action.ends_with("con_lost")) {
+          const std::size_t end = action.find(' ', 6);
+          CHECK(action.substr(6, end - 6) == action.substr(end + 1));
+          ++answered;
+        }
+        if (!action.starts_with("write ") || action.find(word) == std::string::npos) continue;
+        const std::size_t to = std::stoull(action.substr(6));
+        std::vector<std::string> lines;
+        std::string rest = action.substr(action.find(' ', 6) + 1) + " + ";
+        for (std::size_t end = 0; (end = rest.find(" + ")) != std::string::npos; rest.erase(0, end + 3)) {
+          const std::string request = rest.substr(0, end);
+          const std::string answer = request == "ping" ? "msul3" : request.substr(request.find(':') + 1);
+          if (!late.empty()) lines.push_back(std::exchange(late, {}));
+          if (line++ == place) {
+            if (fault == 0) continue;
+            if (fault == 1) lines.push_back(answer);
+            if (fault == 2) late = answer;
+            if (fault == 3) lines.push_back("9");
+          }
+          lines.push_back(answer);
+        }
+        for (std::size_t first = 0; first < lines.size(); first += pieces) {
+          const std::size_t last = std::min(lines.size(), first + pieces);
+          h.lines(to, std::vector<std::string_view>(lines.begin() + static_cast<std::ptrdiff_t>(first),
+                                                    lines.begin() + static_cast<std::ptrdiff_t>(last)));
+        }
+      }
+    }
+  }
+  CHECK(answered > 1000);
+}
