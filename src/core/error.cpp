@@ -55,7 +55,7 @@ Explanation explain(Errc error) {
               "look into lond.log on the peer, and check that it is lond that answers on this address and port"};
     case Errc::fence_unanswered:
       return {"the peer does not answer a ping behind a request with its id",
-              "check that hosts.tab names it as its lonHostID does; or set pipeline-depth = 1 for it"};
+              "check that hosts.tab names it as its lonHostID does; or set pipeline-depth = 1"};
     case Errc::reply_too_long:
       return {"a reply was longer than max-line-length", "if replies of this size are meant, raise max-line-length"};
     case Errc::reply_not_decodable:
