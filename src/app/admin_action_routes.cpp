@@ -42,6 +42,13 @@ std::optional<PeerChoice> parse_peers_or_all(const std::string& body) {
   return parse_peers(body);
 }
 
+// Without a body, or with an empty one, a reload is not forced.
+std::optional<bool> parse_force(const std::string& body) {
+  if (body.empty() || Json::parse(body, nullptr, false) == Json::object()) return false;
+  const Json force = only_member(body, "force");
+  return force.is_boolean() ? std::optional(force.get<bool>()) : std::nullopt;
+}
+
 AdminReply reply_to(const PeersDone& result) {
   if (result.is_stopping) return admin_error(503, "lonc is shutting down");
   if (!result.unknown.empty()) return admin_error(404, "there is no peer " + result.unknown + " in hosts.tab");
@@ -79,9 +86,9 @@ void add_action_routes(AdminApi& api, ActionServices services) {
     shared->drain(std::move(*choice), [done = std::move(done)](const PeersDone& result) { done(reply_to(result)); });
   });
   api.add("POST", "/reload", [shared](const std::string& body, Done done) {
-    const Json json = Json::parse(body, nullptr, false);
-    if (!body.empty() && !(json.is_object() && json.empty())) return done(admin_error(400, "the body has to be {}"));
-    shared->reload([done = std::move(done)](const ReloadResult& result) { done(reply_to(result)); });
+    const auto is_forced = parse_force(body);
+    if (!is_forced) return done(admin_error(400, R"(the body has to be {} or {"force": true})"));
+    shared->reload(*is_forced, [done = std::move(done)](const ReloadResult& result) { done(reply_to(result)); });
   });
   api.add("GET", "/log-level",
           [shared](const std::string&, const Done& done) { done(level_reply(shared->log_level())); });

@@ -24,7 +24,6 @@ namespace lonc::app {
 
 namespace {
 
-constexpr std::size_t most_names_told = 10;
 constexpr std::size_t short_body = 4 * 1024;
 constexpr std::size_t most_reading_connections = 16;
 constexpr std::size_t longest_reading_body = 8 * 1024;  // of what is refused then
@@ -34,13 +33,6 @@ std::error_code be_modest() {
   constexpr int niceness = 5;
   const int result = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
   return result == 0 ? std::error_code{} : std::error_code{errno, std::system_category()};
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i != std::min(names.size(), most_names_told); ++i) text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > most_names_told) text += " and " + std::to_string(names.size() - most_names_told) + " more";
-  return text;
 }
 
 }  // namespace
@@ -92,19 +84,21 @@ void Administration::add_routes() {
   add_status_routes(api_, {.status = status_, .metrics = metrics_, .readiness = [this](auto use) {
                              boost::asio::post(needs_.strand, [this, use = std::move(use)] { use(why_not_ready()); });
                            }});
-  add_action_routes(
-      api_,
-      {.reconnect = on_strand(&Administration::reconnect),
-       .drain = on_strand(&Administration::drain),
-       .reload = [this](const auto& done) { boost::asio::post(needs_.strand, [this, done] { needs_.reload(done); }); },
-       .log_level = [this] { return needs_.log.level(); },
-       .set_log_level =
-           [this](core::Severity level, auto done) {
-             boost::asio::post(needs_.strand, [this, level, done = std::move(done)] {
-               set_log_level(level);
-               done();
-             });
-           }});
+  add_action_routes(api_, {.reconnect = on_strand(&Administration::reconnect),
+                           .drain = on_strand(&Administration::drain),
+                           .reload =
+                               [this](bool is_forced, const auto& done) {
+                                 boost::asio::post(needs_.strand,
+                                                   [this, is_forced, done] { needs_.reload(is_forced, done); });
+                               },
+                           .log_level = [this] { return needs_.log.level(); },
+                           .set_log_level =
+                               [this](core::Severity level, auto done) {
+                                 boost::asio::post(needs_.strand, [this, level, done = std::move(done)] {
+                                   set_log_level(level);
+                                   done();
+                                 });
+                               }});
 }
 
 std::function<void(PeerChoice, std::function<void(PeersDone)>)> Administration::on_strand(
@@ -126,7 +120,7 @@ PeersDone Administration::reconnect(const PeerChoice& choice) {
   for (const std::string& id : choice.ids) needs_.fleet.resume(id);
   needs_.parent.write(core::Severity::notice,
                       "Trying to establish connections again, asked by an administrator: " +
-                          (choice.is_all ? "all peers" : listed({choice.ids.begin(), choice.ids.end()})));
+                          (choice.is_all ? "all peers" : core::listed({choice.ids.begin(), choice.ids.end()})));
   return {.done = count};
 }
 
@@ -188,7 +182,7 @@ void Administration::stop(std::function<void()> done) {
 std::string Administration::why_not_ready() const {
   if (needs_.is_stopping()) return "lonc is shutting down";
   const auto missing = needs_.fleet.without_socket();
-  return missing.empty() ? std::string() : "there is no socket for " + listed(missing) + "; it is tried again";
+  return missing.empty() ? std::string() : "there is no socket for " + core::listed(missing) + "; it is tried again";
 }
 
 }  // namespace lonc::app

@@ -113,7 +113,7 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
                        .fleet = fleet_,
                        .board = board_,
                        .registry = process_metrics_.registry(),
-                       .reload = [this](auto done) { reload(std::move(done)); },
+                       .reload = [this](bool is_forced, auto done) { reload(is_forced, std::move(done)); },
                        .is_stopping = [this] { return is_stopping_; },
                        .changed = [this] { status_writer_.write(); }}),
       watchdog_(strand_, {.ask = [this](const auto& done) { board_.ask([done](const auto& /*snapshot*/) { done(); }); },
@@ -201,7 +201,7 @@ void Daemon::on_signal(int signal) {
       return sweep();
     case SIGHUP:
     case SIGUSR2:  // loncnew took it for "the hosts have changed", and scripts may confuse lonc with lond
-      return reload({});
+      return reload(false, {});
     case SIGQUIT:
       parent_.write(core::Severity::warning, "QUIT: stopping at once; requests in flight get con_lost");
       return stop(now());
@@ -247,13 +247,15 @@ void Daemon::refresh_status_later() {
 }
 
 // When the daemon stops, whoever waits for the end of a reload is told so by the admin server.
-void Daemon::reload(ReloadDone done) {
+void Daemon::reload(bool is_forced, ReloadDone done) {
   if (is_stopping_) return;
+  next_is_forced_ = next_is_forced_ || is_forced;
   if (done) next_reload_done_.push_back(std::move(done));
   if (std::exchange(is_reloading_, true)) {
     reload_again_ = true;
     return;
   }
+  is_forced_ = std::exchange(next_is_forced_, false);
   reload_done_ = std::exchange(next_reload_done_, {});
   service_manager_.reloading();
   on_disk_thread<Configuration>([this, running = settings_] { return read_configuration(sources_, &running); },
@@ -265,8 +267,7 @@ void Daemon::put_in_force(Configuration configuration) {
   if (is_stopping_) return;
   tell(configuration.loaded.problems, "HUP: ");
   ReloadResult result;
-  if (std::string why = why_unusable(configuration); !why.empty()) {
-    parent_.write(core::Severity::warning, "HUP: " + why + "; nothing was changed: correct it and send HUP again");
+  if (std::string why = tell_unusable(configuration); !why.empty()) {
     result.error = std::move(why);
     result.problems = std::move(configuration.loaded.problems);
   } else {
@@ -275,13 +276,31 @@ void Daemon::put_in_force(Configuration configuration) {
   status_line_.ready();
   status_writer_.write();
   for (const ReloadDone& done : std::exchange(reload_done_, {})) done(result);
-  if (std::exchange(reload_again_, false)) reload({});
+  if (std::exchange(reload_again_, false)) reload(false, {});
+}
+
+std::string Daemon::tell_unusable(const Configuration& configuration) {
+  if (std::string why = why_unusable(configuration); !why.empty()) {
+    parent_.write(core::Severity::warning, "HUP: " + why + "; nothing was changed: correct it and send HUP again");
+    return why;
+  }
+  std::string missing = core::missing_part(hosts_, configuration.hosts.table, settings_.host_id);
+  if (missing.empty()) return {};
+  if (is_forced_) {
+    parent_.write(core::Severity::warning, "HUP: forced, although hosts.tab misses what was there: " + missing);
+    return {};
+  }
+  std::string why = configuration.hosts.path + " looks like a part of the file: it misses " + missing +
+                    ", which was there before; complete it, or, if it is right, call `loncctl reload --force`";
+  parent_.write(core::Severity::critical, "HUP: nothing was changed: " + why);
+  return why;
 }
 
 ReloadResult Daemon::replace_configuration(Configuration configuration) {
   for (const std::string& name : configuration.needs_restart)
     parent_.write(core::Severity::warning, "HUP: " + name + " has changed, which needs a restart");
   settings_ = std::move(configuration.loaded.settings);
+  const auto removed = core::removed_ids(hosts_, configuration.hosts.table);
   hosts_ = std::move(configuration.hosts.table);
   tell(hosts_.problems, "HUP: ");
   log_.set_level(settings_.log_level);
@@ -296,6 +315,7 @@ ReloadResult Daemon::replace_configuration(Configuration configuration) {
                                             std::to_string(change.added) + " added, " + std::to_string(change.removed) +
                                             " removed, " + std::to_string(change.replaced) + " replaced, " +
                                             std::to_string(change.adjusted) + " adjusted");
+  if (!removed.empty()) parent_.write(core::Severity::notice, "HUP: no longer in hosts.tab: " + core::listed(removed));
   ReloadResult result{.error = {},
                       .problems = std::move(configuration.loaded.problems),
                       .peers = fleet_.size(),

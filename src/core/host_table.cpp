@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace lonc::core {
 
@@ -230,6 +231,25 @@ std::string_view host_id_fault(std::string_view id) {
     if (c == '<' || c == '>' || c == '&') return "contains an angle bracket or an ampersand, as no host id does";
   }
   return {};
+}
+
+std::vector<std::string> removed_ids(const HostTable& before, const HostTable& after) {
+  std::unordered_set<std::string_view> kept;
+  for (const Host& host : after.hosts) kept.insert(host.id);
+  std::vector<std::string> removed;
+  for (const Host& host : before.hosts) {
+    if (!kept.contains(host.id)) removed.push_back(host.id);
+  }
+  return removed;
+}
+
+std::string missing_part(const HostTable& before, const HostTable& after, std::string_view own_id) {
+  constexpr std::size_t fewest_hosts = 4;  // of a smaller network half may well go at once
+  const auto removed = removed_ids(before, after);
+  if (std::ranges::find(removed, own_id) != removed.end()) return "this server's own id " + quoted(own_id);
+  if (before.hosts.size() < fewest_hosts || removed.size() * 2 <= before.hosts.size()) return {};
+  return std::to_string(removed.size()) + " of " + std::to_string(before.hosts.size()) + " hosts (" + listed(removed) +
+         ')';
 }
 
 HostTable parse_host_table(std::string_view text, std::string_view file, const HostTableRules& rules) {

@@ -60,4 +60,12 @@ std::string escape_outside_text(std::string_view text, std::size_t limit) {
   return escaped;
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most_told = 10;
+  std::string text;
+  for (std::size_t i = 0; i != std::min(names.size(), most_told); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most_told) text += " and " + std::to_string(names.size() - most_told) + " more";
+  return text;
+}
+
 }  // namespace lonc::core

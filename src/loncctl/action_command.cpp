@@ -70,7 +70,8 @@ ExitCode run_drain_command(const Options& options) {
 
 ExitCode run_reload_command(const Options& options) {
   no_words(options);
-  print_answer(options, post_to_daemon(find_node(options), "/reload", json::object()), print_reload);
+  const json body = options.is_forced ? json{{"force", true}} : json::object();
+  print_answer(options, post_to_daemon(find_node(options), "/reload", body), print_reload);
   return ExitCode::ok;
 }
 

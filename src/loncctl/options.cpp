@@ -32,7 +32,7 @@ const std::vector<CommandOptions>& commands() {
       {"call", {"encrypt", "timeout"}},
       {"reconnect", {"all", "json"}},
       {"drain", {"json"}},
-      {"reload", {"json"}},
+      {"reload", {"force", "json"}},
       {"log-level", {"json"}},
       {"probe", {"timeout", "http-port"}},
       {"hosts", {}},
@@ -57,6 +57,7 @@ po::options_description command_options() {
   add("peer", po::value<std::string>()->value_name("ID"), "queue: all messages for this host");
   add("all", "reconnect: all peers; queue: all messages");
   add("quarantine", "queue: those that were set aside, not those that wait (list, show, drop)");
+  add("force", "reload: also if this server or most peers have gone from hosts.tab");
   add("limit", po::value<std::size_t>()->value_name("NUMBER"), "queue: how many are listed at most (1000)");
   add("delayed", "send: leave it as a delayed message");
   return description;
@@ -93,6 +94,7 @@ void take_command_options(const po::variables_map& values, Options& options) {
   options.is_all = values.count("all") != 0;
   options.in_quarantine = values.count("quarantine") != 0;
   options.is_json = values.count("json") != 0;
+  options.is_forced = values.count("force") != 0;
   options.is_delayed = values.count("delayed") != 0;
   options.is_encrypted = values.count("encrypt") != 0;
   if (values.count("limit") != 0) options.limit = values["limit"].as<std::size_t>();
@@ -121,7 +123,7 @@ constexpr std::string_view usage =
     "       loncctl call HOST [LINE | -] [--encrypt] [--timeout SECONDS]\n"
     "       loncctl reconnect HOST... | --all\n"
     "       loncctl drain HOST...\n"
-    "       loncctl reload\n"
+    "       loncctl reload [--force]\n"
     "       loncctl log-level [debug | info | warning | critical]\n"
     "       loncctl probe LOCAL REMOTE [--timeout SECONDS] [--http-port PORT]\n"
     "       loncctl hosts\n"

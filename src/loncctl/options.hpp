@@ -23,6 +23,7 @@ struct Options {
   bool is_all = false;
   bool in_quarantine = false;
   bool is_json = false;
+  bool is_forced = false;
   bool is_delayed = false;
   bool is_encrypted = false;
   std::optional<std::size_t> limit;

@@ -29,7 +29,11 @@ struct ActionFixture {
     };
     add_action_routes(api, {.reconnect = remember,
                             .drain = remember,
-                            .reload = [this](const auto& done) { done(reloaded); },
+                            .reload =
+                                [this](bool is_forced, const auto& done) {
+                                  was_forced = is_forced;
+                                  done(reloaded);
+                                },
                             .log_level = [this] { return level; },
                             .set_log_level =
                                 [this](Severity severity, const auto& done) {
@@ -51,6 +55,7 @@ struct ActionFixture {
   std::vector<PeerChoice> asked;
   PeersDone result{.done = 2};
   ReloadResult reloaded;
+  std::optional<bool> was_forced;
   Severity level = Severity::notice;
   bool is_level_quick = true;
   std::function<void()> level_done;
@@ -125,6 +130,21 @@ TEST_CASE_METHOD(ActionFixture, "an unknown peer and a daemon that is stopping a
   CHECK(body_of(post("/drain", R"({"peers":["nobody"]})"))["error"] == "there is no peer nobody in hosts.tab");
   result = {.is_stopping = true};
   CHECK(post("/reconnect", R"({"all":true})").status == 503);
+}
+
+TEST_CASE_METHOD(ActionFixture, "a reload is forced only when that is asked for") {
+  CHECK(post("/reload", "").status == 200);
+  CHECK(was_forced == false);
+  CHECK(post("/reload", R"({"force": true})").status == 200);
+  CHECK(was_forced == true);
+  CHECK(post("/reload", R"({"force": false})").status == 200);
+  CHECK(was_forced == false);
+  was_forced.reset();
+  for (const char* body : {R"({"force": 1})", R"({"force": true, "all": true})", "true", "{"}) {
+    CAPTURE(body);
+    CHECK(post("/reload", body).status == 400);
+    CHECK_FALSE(was_forced);
+  }
 }
 
 TEST_CASE_METHOD(ActionFixture, "a reload says what it changed, or why nothing") {

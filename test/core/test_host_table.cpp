@@ -216,3 +216,26 @@ TEST_CASE("ten thousand lines, each with a problem of its own, are read right") 
   CHECK(std::is_sorted(table.problems.begin(), table.problems.end(),
                        [](const Problem& a, const Problem& b) { return a.line < b.line; }));
 }
+
+TEST_CASE("what a new table no longer has is named in the order of the old one") {
+  const auto before = parse("c:d:r:n:10.0.0.1\na:d:r:n:10.0.0.2\nb:d:r:n:10.0.0.3\n");
+  const auto after = parse("d:d:r:n:10.0.0.4\nb:d:r:n:10.0.0.3\n");
+  CHECK(removed_ids(before, after) == std::vector<std::string>{"c", "a"});
+  CHECK(removed_ids(before, before).empty());
+}
+
+TEST_CASE("a table without the own id, or without most of the hosts, is a part of the file") {
+  const auto of = [](std::string_view ids) {
+    std::string text;
+    for (const char id : ids) text += std::string(1, id) + ":d:r:n:10.0.0." + std::to_string(id - 'a' + 1) + "\n";
+    return parse(text);
+  };
+  CHECK(missing_part(of("abcd"), of("abcd"), "a").empty());
+  CHECK(missing_part(of("abc"), of("a"), "a").empty());   // of a few, half may well go
+  CHECK(missing_part(of("abcd"), of("ab"), "a").empty());  // half is not most
+  CHECK(missing_part(of("abcd"), of("aefg"), "a") == "3 of 4 hosts (b, c, d)");
+  CHECK(missing_part(of("ab"), of("b"), "a") == "this server's own id \"a\"");
+  CHECK(missing_part(of("bc"), of("b"), "a").empty());  // it was not there before
+  CHECK(missing_part(of("abcdefghijklmnop"), of("abc"), "a") ==
+        "13 of 16 hosts (d, e, f, g, h, i, j, k, l, m and 3 more)");
+}

@@ -51,6 +51,18 @@ class ActionTest(CtlTest):
         self.assertEqual(self.lonc.request("msul3", "echo:x"), "x")
         self.assertEqual(sorted(self.out(self.lonc, "hosts").split()), ["data1", "msul1", "msul3", "msul4"])
 
+    def test_reload_by_force(self):
+        hosts = self.lonc.hosts_tab.read_text().splitlines(keepends=True)
+        self.lonc.hosts_tab.write_text("".join(line for line in hosts if not line.startswith("data1:")))
+        done = self.run_ctl(self.lonc, "reload", code=FAILED)
+        self.assertIn("it misses this server's own id", done.stderr)
+        self.assertIn("loncctl reload --force", done.stderr)
+        self.assertTrue(self.lonc.socket_path("data1").exists())
+        done = self.run_ctl(self.lonc, "reload", "--force")
+        self.assertEqual(done.stdout, "reloaded: 2 peers, 0 added, 1 removed, 0 replaced, 0 adjusted\n")
+        self.lonc.wait_logged("HUP: no longer in hosts.tab: data1")
+        self.assertFalse(self.lonc.socket_path("data1").exists())
+
     def test_reload_of_bad_settings(self):
         self.lonc.config.write_text("request-timeout = soon\n")
         # loncctl itself reads these settings, and finds the same lonc by others.

@@ -140,6 +140,24 @@ class ReloadTest(E2eTest):
         node.wait_logged("hosts.tab")
         self.assertEqual(node.request("msul1", "echo:still here"), "still here")
 
+    def test_a_part_of_hosts_tab_changes_nothing(self):
+        """As it is while somebody else writes it: the own id has gone, or most of the peers."""
+        hosts = [f"msul{number}" for number in range(1, 6)]
+        self.standin(["msul1", "msul5"])
+        node = self.node(hosts)
+        node.wait_up("msul5")
+        whole = node.hosts_tab.read_text().splitlines(keepends=True)
+        for part, missing in ((whole[:-1], "this server's own id"), ([whole[0], whole[-1]], "4 of 6 hosts")):
+            node.hosts_tab.write_text("".join(part))
+            node.hang_up()
+            node.wait_logged(f"it misses {missing}")
+            self.assertEqual(node.request("msul5", "whoami"), "msul5")
+        told = [line for line in node.log().splitlines() if "it misses" in line]
+        self.assertIn("CRITICAL: HUP: nothing was changed", told[0])
+        self.assertIn("(msul2, msul3, msul4, msul5)", told[1])
+        self.assertIn("loncctl reload --force", told[1])
+        self.assertNotIn("HUP: reloaded", node.log())
+
     def test_request_in_flight_of_a_removed_peer(self):
         peer = self.standin(["msul1", "msul2"])
         node = self.node(["msul1", "msul2"])

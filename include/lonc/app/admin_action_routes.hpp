@@ -29,7 +29,7 @@ struct PeersDone {
 struct ActionServices {
   std::function<void(PeerChoice, std::function<void(PeersDone)>)> reconnect;
   std::function<void(PeerChoice, std::function<void(PeersDone)>)> drain;
-  std::function<void(std::function<void(const ReloadResult&)>)> reload;
+  std::function<void(bool is_forced, std::function<void(const ReloadResult&)>)> reload;
   std::function<core::Severity()> log_level;
   std::function<void(core::Severity, std::function<void()> done)> set_log_level;  // `done` when it is in force
 };

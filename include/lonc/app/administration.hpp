@@ -38,7 +38,7 @@ class Administration {
     PeerFleet& fleet;
     StatusBoard& board;
     const prometheus::Registry& registry;
-    std::function<void(std::function<void(const ReloadResult&)>)> reload;
+    std::function<void(bool is_forced, std::function<void(const ReloadResult&)>)> reload;
     std::function<bool()> is_stopping;
     std::function<void()> changed;  // what the status shows
   };

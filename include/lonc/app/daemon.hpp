@@ -66,9 +66,12 @@ class Daemon {
   void sweep();
   void refresh_status_later();
   using ReloadDone = std::function<void(const ReloadResult&)>;
-  // `done` comes when it is through; with what a reload that was begun after this call has found.
-  void reload(ReloadDone done);
+  // `done` comes when it is through; with what a reload that was begun after this call has found. Forced: also if
+  // hosts.tab looks like half a file. Those that are asked for while one runs are made as one, forced if any is.
+  void reload(bool is_forced, ReloadDone done);
   void put_in_force(Configuration configuration);
+  // Why it must not be put in force; told in the log. Empty if it may.
+  std::string tell_unusable(const Configuration& configuration);
   ReloadResult replace_configuration(Configuration configuration);
   net::SpoolerOptions watched_spooler_options();
   std::vector<std::string> host_ids() const;
@@ -111,6 +114,8 @@ class Daemon {
   bool is_refresh_due_ = false;
   bool is_reloading_ = false;
   bool reload_again_ = false;
+  bool is_forced_ = false;                    // the reload that runs
+  bool next_is_forced_ = false;               // the one after it
   std::vector<ReloadDone> reload_done_;       // of the reload that runs
   std::vector<ReloadDone> next_reload_done_;  // of the one after it
   bool is_stopping_ = false;

@@ -37,6 +37,13 @@ struct HostTable {
 // Why `id` can not be a host id, as the end of "the id ..."; empty if it can. Not told here: too long.
 std::string_view host_id_fault(std::string_view id);
 
+// The ids of `before` that are not in `after`, in the order of `before`.
+std::vector<std::string> removed_ids(const HostTable& before, const HostTable& after);
+
+// What is gone of `before` that makes `after` look like a file of which a part is missing: the own id, or more than
+// half of at least four hosts. Empty if it does not.
+std::string missing_part(const HostTable& before, const HostTable& after, std::string_view own_id);
+
 // `file` is only named in the problems.
 HostTable parse_host_table(std::string_view text, std::string_view file, const HostTableRules& rules);
 

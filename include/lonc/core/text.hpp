@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lonc::core {
 
@@ -19,5 +20,8 @@ std::string_view leading_word(std::string_view request);
 // Outside text for the log, which loncron puts into a web page, and the TAB-separated status file: < > & become
 // entities, control and non-ASCII bytes \xHH; longer than `limit` bytes is cut and marked with "...".
 std::string escape_outside_text(std::string_view text, std::size_t limit = 200);
+
+// "a, b, c", of which at most ten are named: "..., j and 12 more".
+std::string listed(const std::vector<std::string>& names);
 
 }  // namespace lonc::core
