@@ -284,7 +284,7 @@ std::string Daemon::tell_unusable(const Configuration& configuration) {
     parent_.write(core::Severity::warning, "HUP: " + why + "; nothing was changed: correct it and send HUP again");
     return why;
   }
-  std::string missing = core::missing_part(hosts_, configuration.hosts.table, settings_.host_id);
+  const std::string missing = core::missing_part(hosts_, configuration.hosts.table, settings_.host_id);
   if (missing.empty()) return {};
   if (is_forced_) {
     parent_.write(core::Severity::warning, "HUP: forced, although hosts.tab misses what was there: " + missing);
