@@ -34,7 +34,10 @@ std::optional<SendingRecord> parse_record(std::string_view line) {
   SendingRecord record;
   const auto [end, error] = std::from_chars(fields[1].data(), fields[1].data() + fields[1].size(), record.inode);
   const bool is_number = error == std::errc{} && end == fields[1].data() + fields[1].size();
-  if (!kind || !is_number || fields[2].empty() || fields[3].empty()) return std::nullopt;
+  // No path leads out of the directory.
+  const bool is_name =
+      !fields[3].empty() && !fields[3].starts_with('.') && fields[3].find('/') == std::string_view::npos;
+  if (!kind || !is_number || fields[2].empty() || !is_name) return std::nullopt;
   record.kind = *kind;
   record.host_id = fields[2];
   record.name = fields[3];

@@ -66,6 +66,12 @@ TEST_CASE("lines of a journal that are no record are passed over") {
   CHECK(records("P\t1\th\ta\n") == "P a");
 }
 
+TEST_CASE("no name of a journal leads out of the directory, or to a file of lonc's own") {
+  for (const char* name :
+       {"../1.2.3.put.h", "/etc/passwd", "quarantine/1.2.3.put.h", ".", "..", ".lock", "1.2.3.put.h/"})
+    CHECK(records(header + "A\t1\th\t" + name + "\nP\t2\th\tb\n") == "P b");
+}
+
 TEST_CASE("what is open in a journal is the last that was said of each message") {
   CHECK(open("").empty());
   CHECK(open("P\t1\th\tb\nP\t2\th\ta\n") == "P b, P a");
