@@ -45,9 +45,7 @@ void Spooler::Impl::take_events() {
     }
   }
   if (!names.empty()) on_thread([this, names = std::move(names)] { appeared(names); });
-  if (!must_look) return;
-  on_thread([this] { scan_due_ = {}; });
-  post_maintenance();
+  if (must_look) look_soon();
 }
 
 void Spooler::Impl::arm(core::Duration time) {
@@ -61,6 +59,12 @@ void Spooler::Impl::arm(core::Duration time) {
     self->armed_until_ = core::never;
     self->post_maintenance();
   });
+}
+
+// The wish stands before the work is asked for: one that is queued already finds it as well.
+void Spooler::Impl::look_soon() {
+  is_look_wanted_ = true;
+  post_maintenance();
 }
 
 // A disk that hangs is not asked again and again.

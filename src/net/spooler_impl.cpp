@@ -1,9 +1,11 @@
 #include "spooler_impl.hpp"
 
 #include <boost/asio/post.hpp>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -80,7 +82,8 @@ void Spooler::Impl::on_thread(std::function<void()> work) {
 
 void Spooler::Impl::start() {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) tell_unwatched();
+  if (fd >= 0) watcher_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!watcher_) tell_unwatched();
   boost::asio::post(strand_, [self = shared_from_this(), fd] {
     boost::system::error_code error;
     if (fd >= 0) self->events_.assign(fd, error);
@@ -127,8 +130,9 @@ void Spooler::Impl::unsubscribe(const std::shared_ptr<Subscription>& subscriptio
   subscription->end();
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(subscriptions_, [&](const auto& entry) { return entry.second == subscription; });
-    std::erase(fetches_, subscription);
+    const auto [begin, end] = subscriptions_.equal_range(subscription->host_id);
+    const auto at = std::find_if(begin, end, [&](const auto& entry) { return entry.second == subscription; });
+    if (at != end) subscriptions_.erase(at);
   }
   // It can not be asked any more whether the first was on its way.
   give_back(subscription, true);
@@ -216,8 +220,7 @@ void Spooler::Impl::administer(const std::vector<std::string>& hosts, std::funct
 
 void Spooler::Impl::retry(const std::vector<std::string>& hosts) {
   for (const auto& subscription : subscriptions_of(hosts)) subscription->post([](Subscriber& side) { side.retry(); });
-  on_thread([this] { scan_due_ = {}; });
-  boost::asio::post(strand_, [self = shared_from_this()] { self->post_maintenance(); });
+  boost::asio::post(strand_, [self = shared_from_this()] { self->look_soon(); });
 }
 
 void Spooler::Impl::close() {

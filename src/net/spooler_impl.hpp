@@ -93,6 +93,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void take_events();
   void arm(core::Duration time);
   void post_maintenance();
+  void look_soon();
 
   const SpoolerOptions options_;
   LogSink& log_;
@@ -122,11 +123,13 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   std::string open_trouble_;  // why the directory is not open
   bool is_lock_awaited_ = false;  // another process works in it; this has been told
   core::TimePoint scan_due_{};
+  UniqueFd watcher_;  // the descriptor of `events_` once more, which the strand may close meanwhile
   bool is_over_ = false;
 
   std::promise<void> closed_;
   std::future<void> when_closed_ = closed_.get_future();
   std::atomic<bool> is_maintenance_posted_{false};
+  std::atomic<bool> is_look_wanted_{false};  // before scan_due_
   std::unique_ptr<boost::asio::thread_pool> thread_;  // guarded by mutex_; none after end_thread()
 };
 

@@ -30,7 +30,7 @@ void Spooler::Impl::maintain() {
   boost::asio::post(strand_, [self = shared_from_this(), next] { self->arm(next); });
   if (!disk_.is_current() && !open()) {
     next = open_trouble_.empty() ? core::Duration(lock_pause) : core::Duration(held_up_pause);
-  } else if (!spool_->trouble().empty() || now() >= scan_due_) {
+  } else if (is_look_wanted_.exchange(false) || !spool_->trouble().empty() || now() >= scan_due_) {
     scan_due_ = now() + rescan_.load();
     if (spool_->recheck()) next = held_up_pause;
     count_quarantine();
@@ -74,7 +74,7 @@ bool Spooler::Impl::open() {
 }
 
 void Spooler::Impl::watch() {
-  const int fd = events_.native_handle();
+  const int fd = watcher_.get();
   if (fd < 0) return;
   if (watched_ >= 0) ::inotify_rm_watch(fd, watched_);
   watched_ = ::inotify_add_watch(fd, disk_.path().c_str(),
@@ -103,6 +103,7 @@ void Spooler::Impl::run_fetches() {
     const std::lock_guard lock(mutex_);
     asked.swap(fetches_);
   }
+  std::erase_if(asked, [](const auto& subscription) { return subscription->is_over(); });
   hand_out(asked);
 }
 
@@ -223,6 +224,7 @@ void Spooler::Impl::close_on_thread() {
   if (spool_) spool_->close();
   spool_.reset();
   disk_.close();
+  watcher_.reset();
   is_over_ = true;
   closed_.set_value();
 }

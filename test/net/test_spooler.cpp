@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using lonc::core::DelayedBatch;
@@ -81,6 +83,31 @@ struct SpoolerFixture {
   std::vector<std::unique_ptr<Peer>> peers;
 };
 
+// Keeps the spool's thread from doing anything.
+class ThreadHold {
+ public:
+  explicit ThreadHold(Spooler& spooler) {
+    spooler.administer({"no-such-peer"}, [state = state_](const SpoolAccess*) {
+      state->is_held.set_value();
+      state->is_let_go.get_future().wait();
+    });
+    REQUIRE(state_->is_held.get_future().wait_for(10s) == std::future_status::ready);
+  }
+  ~ThreadHold() { end(); }
+  ThreadHold(const ThreadHold&) = delete;
+  ThreadHold& operator=(const ThreadHold&) = delete;
+  void end() {
+    if (state_) std::exchange(state_, nullptr)->is_let_go.set_value();
+  }
+
+ private:
+  struct State {
+    std::promise<void> is_let_go;
+    std::promise<void> is_held;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
 }  // namespace
 
 TEST_CASE("Spooler tells what is there, hands it out in order, logs and deletes it") {
@@ -130,6 +157,28 @@ TEST_CASE("Spooler finds by looking what it was not told of") {
   write_file(f.directory / "elsewhere", "put:a\n");
   std::filesystem::create_hard_link(f.directory / "elsewhere", f.at("1.1.7.put.msul1"));
   CHECK(f.until([&] { return !f.peers[0]->waiting.empty(); }));
+}
+
+TEST_CASE("Spooler looks when it is asked to, also if its other upkeep is due already") {
+  SpoolerFixture f;
+  f.options.rescan = 1h;
+  for (const char* const name : {"1.1.7.put.msul1", "2.1.7.put.msul1"}) f.leave(name, "put:a\n");
+  f.start({"msul1", "msul2"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 2; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 2);
+  f.peers[0]->handle.answered("S:msul1:put:a", false);
+  ThreadHold hold(*f.spooler);
+  run_ready(f.io);
+  // The commit of what was answered comes a second later, and waits for the thread.
+  const auto due = std::chrono::steady_clock::now() + 1s;
+  REQUIRE(f.until([&] { return std::chrono::steady_clock::now() > due; }));
+  run_ready(f.io);
+  write_file(f.directory / "elsewhere", "put:b\n");
+  std::filesystem::create_hard_link(f.directory / "elsewhere", f.at("1.1.7.put.msul2"));
+  f.spooler->retry({});
+  run_ready(f.io);
+  hold.end();
+  CHECK(f.until([&] { return !f.peers[1]->waiting.empty(); }));
 }
 
 TEST_CASE("Spooler finds the directory again when it was made anew") {
@@ -217,20 +266,15 @@ TEST_CASE("Spooler: a directory that can not be opened is told, with the time si
 TEST_CASE("Spooler does not touch the loop of a session that has ended") {
   SpoolerFixture f;
   f.start({"msul1"});
-  std::promise<void> is_let_go;
-  std::promise<void> is_held;
+  std::optional<ThreadHold> hold;
   {
     boost::asio::io_context other;
     Peer peer(*f.spooler, other, "msul1");
     // What the thread does for this peer comes when the loop is gone.
-    f.spooler->administer({"no-such-peer"}, [&](const SpoolAccess*) {
-      is_held.set_value();
-      is_let_go.get_future().wait();
-    });
-    REQUIRE(is_held.get_future().wait_for(10s) == std::future_status::ready);
+    hold.emplace(*f.spooler);
     peer.handle.fetch();
   }
-  is_let_go.set_value();
+  hold->end();
   f.leave("1.1.7.put.msul1", "put:a\n");
   REQUIRE(f.until([&] { return !f.peers.front()->waiting.empty(); }));
   CHECK(f.fetch(*f.peers.front()).messages.size() == 1);
