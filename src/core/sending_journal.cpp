@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 namespace lonc::core {
 
@@ -72,22 +75,29 @@ SendingJournal parse_journal(std::string_view text) {
 
 std::vector<SendingRecord> open_records(const SendingJournal& journal) {
   std::vector<SendingRecord> open;
+  std::unordered_map<std::string_view, std::size_t> places;  // in `open`, by name
+  const auto remove = [&open](std::size_t place) { open[place].name.clear(); };
   for (const SendingRecord& record : journal.records) {
-    const auto earlier = std::ranges::find(open, record.name, &SendingRecord::name);
+    const auto earlier = places.find(record.name);
     if (record.kind == SendingRecord::Kind::returned) {
-      if (earlier != open.end()) open.erase(earlier);
-    } else if (record.kind == SendingRecord::Kind::planned && earlier != open.end()) {
+      if (earlier == places.end()) continue;
+      remove(earlier->second);
+      places.erase(earlier);
+    } else if (record.kind == SendingRecord::Kind::planned && earlier != places.end()) {
       // Handed out again: its place in the order is the new one.
       SendingRecord again = record;
-      if (earlier->kind == SendingRecord::Kind::unclear) again.kind = SendingRecord::Kind::unclear;
-      open.erase(earlier);
+      if (open[earlier->second].kind == SendingRecord::Kind::unclear) again.kind = SendingRecord::Kind::unclear;
+      remove(earlier->second);
+      earlier->second = open.size();
       open.push_back(std::move(again));
-    } else if (earlier != open.end()) {
-      *earlier = record;
+    } else if (earlier != places.end()) {
+      open[earlier->second] = record;
     } else {
+      places.emplace(record.name, open.size());
       open.push_back(record);
     }
   }
+  std::erase_if(open, [](const SendingRecord& record) { return record.name.empty(); });
   return open;
 }
 

@@ -40,6 +40,12 @@ const std::string* Spool::appeared(std::string_view name) {
   return name.starts_with('.') || is_handed_out(name) ? nullptr : index_.add(name);
 }
 
+void Spool::forget(std::string_view name) {
+  index_.forget(name);
+  const auto at = unclear_.find(name);
+  if (at != unclear_.end()) unclear_.erase(at);
+}
+
 std::size_t Spool::waiting(std::string_view host_id) const {
   const auto at = handed_out_.find(host_id);
   return index_.count(host_id) + (at == handed_out_.end() ? 0 : at->second.size());
@@ -108,6 +114,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
   std::string reason;
   switch (file.state) {
     case SpoolFile::State::missing:
+      unclear_.erase(name.text);
       return true;
     case SpoolFile::State::failed:
       put_back(host_id, std::move(name));
@@ -140,7 +147,10 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
       return true;
     }
   }
-  if (!quarantine(host_id, name.text, reason)) return true;
+  if (!quarantine(host_id, name.text, reason)) {
+    unclear_.erase(name.text);
+    return true;
+  }
   put_back(host_id, std::move(name));
   batch.retry_after = trouble_pause;
   return false;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
+#include <unordered_set>
 #include <utility>
 
 namespace lonc::core {
@@ -42,9 +44,13 @@ std::error_code Spool::recover() {
   }
   std::vector<SendingRecord> gone;  // for certain only after the sync of the directory
   std::vector<SendingRecord> sent;
+  std::unordered_set<std::string> in_flight;  // hosts of which the one that was in flight has been found
   std::error_code error;
   for (const SendingRecord& record : open) {
-    if (!error) error = recover_message(record, is_same_boot, gone, sent);
+    const bool is_first = record.kind != SendingRecord::Kind::planned || !in_flight.contains(record.host_id);
+    const std::size_t before = sent.size();
+    if (!error) error = recover_message(record, is_same_boot, is_first, gone, sent);
+    if (sent.size() > before && record.kind == SendingRecord::Kind::planned) in_flight.insert(record.host_id);
   }
   if (!error) error = settle(disk_.sync_directory(), "the directory can not be synced");
   if (error) {
@@ -62,8 +68,8 @@ std::error_code Spool::recover() {
   return error;
 }
 
-std::error_code Spool::recover_message(SendingRecord record, bool is_same_boot, std::vector<SendingRecord>& gone,
-                                       std::vector<SendingRecord>& sent) {
+std::error_code Spool::recover_message(SendingRecord record, bool is_same_boot, bool is_first,
+                                       std::vector<SendingRecord>& gone, std::vector<SendingRecord>& sent) {
   using Kind = SendingRecord::Kind;
   const SpoolFile file = disk_.read(record.name, 0);
   if (file.state == SpoolFile::State::failed) return settle(file.error, "a message can not be looked at");
@@ -83,11 +89,7 @@ std::error_code Spool::recover_message(SendingRecord record, bool is_same_boot, 
     gone.push_back(std::move(record));
     return {};
   }
-  const auto is_in_flight = [&](const SendingRecord& other) {
-    return other.kind == Kind::planned && other.host_id == record.host_id;
-  };
-  const bool may_be_sent = !is_same_boot || record.kind != Kind::planned || std::ranges::none_of(sent, is_in_flight);
-  if (may_be_sent) sent.push_back(std::move(record));
+  if (!is_same_boot || is_first) sent.push_back(std::move(record));
   return {};
 }
 

@@ -214,6 +214,28 @@ TEST_CASE("what is given back is handed out again in its order, and after a cras
   CHECK(t.spool->doubtful_count() == 2);
 }
 
+TEST_CASE("recovery takes time in proportion to what is open") {
+  SpoolHarness t;
+  const int peers = 10'000;
+  std::string journal = journal_header(t.disk.boot_id());
+  std::vector<std::string> hosts;
+  for (int peer = 0; peer != peers; ++peer) {
+    const std::string host = "host" + std::to_string(peer);
+    hosts.push_back(host);
+    for (std::uint64_t number = 0; number != 32; ++number)
+      journal += to_journal_line({SendingRecord::Kind::planned, number, host, std::to_string(number) + ".put." + host});
+    t.disk.leave("0.put." + host, "put:0\n");
+    journal +=
+        to_journal_line({SendingRecord::Kind::planned, t.disk.file("0.put." + host).inode, host, "0.put." + host});
+  }
+  t.disk.write_journal(journal);
+  t.start(hosts);
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK_FALSE(t.spool->recover());
+  CHECK(std::chrono::steady_clock::now() - begun < 20s);  // when it was squared: minutes
+  CHECK(t.spool->doubtful_count() == peers);
+}
+
 TEST_CASE("what is given back unsent leaves no doubt") {
   SpoolHarness t;
   t.leave(1);

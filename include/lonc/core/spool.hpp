@@ -95,7 +95,7 @@ class Spool {
   std::size_t set_aside_count() const { return set_aside_count_; }
   bool is_handed_out(std::string_view name) const { return busy_.contains(std::string(name)); }
   // An administrator has moved or deleted it.
-  void forget(std::string_view name) { index_.forget(name); }
+  void forget(std::string_view name);
 
  private:
   struct HandedOut {
@@ -120,8 +120,8 @@ class Spool {
   std::error_code quarantine(std::string_view host_id, const std::string& name, std::string_view reason);
 
   // spool_commit.cpp: what must be durable, and what becomes of it after a crash
-  std::error_code recover_message(SendingRecord record, bool is_same_boot, std::vector<SendingRecord>& gone,
-                                  std::vector<SendingRecord>& sent);
+  std::error_code recover_message(SendingRecord record, bool is_same_boot, bool is_first,
+                                  std::vector<SendingRecord>& gone, std::vector<SendingRecord>& sent);
   void disbelieve_deleted(std::vector<SendingRecord> records);
   std::error_code log_answered();
   std::error_code delete_answered();
