@@ -2,6 +2,7 @@
 
 #include <lonc/app/machine_check.hpp>
 #include <lonc/app/setting_table.hpp>
+#include <lonc/core/text.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -30,6 +31,18 @@ std::string settings_in_force(const LoadedSettings& loaded) {
   for (const auto& setting : setting_table()) {
     text += "  " + padded(setting.name, name_width) + " = " + padded(setting.get(loaded.settings), value_width) +
             "  # " + to_string(loaded.origins.at(setting.name)) + '\n';
+  }
+  return text;
+}
+
+std::string settings_of_peers(const LoadedSettings& loaded) {
+  std::string text;
+  for (const auto& [id, values] : loaded.settings.of_peers) {
+    if (values.empty()) continue;
+    text += "\nOf the peer " + core::escape_outside_text(id) + ":\n";
+    for (const auto& [name, value] : values) {
+      text += "  " + name + " = " + value + "  # " + to_string(loaded.origins.at(origin_key(id, name))) + '\n';
+    }
   }
   return text;
 }
@@ -71,7 +84,7 @@ CheckReport check(const LoadedSettings& loaded, const HostTableFile& hosts) {
   const auto findings = collect_problems(loaded, hosts);
   CheckReport report;
   report.would_start = findings.would_start;
-  report.text = settings_in_force(loaded) + '\n' + hosts_in_use(hosts) + '\n';
+  report.text = settings_in_force(loaded) + settings_of_peers(loaded) + '\n' + hosts_in_use(hosts) + '\n';
   if (!findings.problems.empty()) {
     report.text += "Problems:\n";
     for (const auto& problem : findings.problems) report.text += "  " + to_string(problem) + '\n';

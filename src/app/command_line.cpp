@@ -59,7 +59,8 @@ void explain(std::ostream& out, const Setting& setting) {
   wrap(out, setting.help, 6);
   wrap(out,
        "Takes " + setting.accepts + ". Default: " + (setting.default_text.empty() ? "none" : setting.default_text) +
-           '.' + (setting.reloadable ? "" : " A change needs a restart."),
+           '.' + (setting.reloadable ? "" : " A change needs a restart.") +
+           (setting.per_peer ? " Can be set for one peer." : ""),
        6);
 }
 
@@ -86,7 +87,8 @@ std::string help_text() {
       << "\nSettings: NAME = VALUE lines in lonc.conf, or --set NAME=VALUE. The names in\n"
          "brackets are those of PerlSetVar lines and may be used everywhere.\n"
          "A duration is a number with ms, s, m or h, in seconds if there is no unit;\n"
-         "a number of bytes may end in k or M.\n";
+         "a number of bytes may end in k or M. For one peer alone, if that is said below:\n"
+         "under a line [peer ID], or --set 'peer ID: NAME=VALUE'.\n";
   std::string_view group;
   for (const auto& setting : setting_table()) {
     if (setting.group != group) {

@@ -14,10 +14,12 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -64,12 +66,17 @@ Configuration read_configuration(const SettingsSources& sources, const Settings*
   Settings& settings = configuration.loaded.settings;
   if (running) configuration.needs_restart = keep_not_reloadable(*running, settings);
   configuration.hosts = read_host_table(settings);
+  if (!configuration.hosts.error) {
+    auto problems = settings_without_peer(configuration.loaded, configuration.hosts.table);
+    std::ranges::move(problems, std::back_inserter(configuration.loaded.problems));
+  }
   return configuration;
 }
 
 Daemon::Daemon(SettingsSources sources, Configuration configuration)
     : sources_(std::move(sources)),
       settings_(std::move(configuration.loaded.settings)),
+      start_problems_(std::move(configuration.loaded.problems)),
       hosts_(std::move(configuration.hosts.table)),
       started_at_(std::chrono::system_clock::now()),
       io_(static_cast<int>(settings_.threads)),
@@ -130,6 +137,7 @@ std::optional<std::string> Daemon::start() {
   if (auto error = acquire_pid_file()) return error->text;
 
   fit_clients("");
+  tell(start_problems_, "");
   tell(hosts_.problems, "");
 
   std::vector<std::string> names;

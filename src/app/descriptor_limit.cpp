@@ -1,5 +1,6 @@
 #include <lonc/app/descriptor_limit.hpp>
 
+#include <lonc/app/setting_table.hpp>
 #include <lonc/net/file_write.hpp>
 
 #include <sys/resource.h>
@@ -18,6 +19,29 @@ constexpr const char* remedy =
 
 std::size_t as_size(rlim_t value) { return value == RLIM_INFINITY ? SIZE_MAX : static_cast<std::size_t>(value); }
 
+// Of all peers together.
+struct Connections {
+  std::size_t always = 0;
+  std::size_t surplus = 0;
+
+  void add(std::size_t peers, const Settings& settings) {
+    always += peers * settings.min_connections;
+    if (settings.max_connections > settings.min_connections)
+      surplus += peers * (settings.max_connections - settings.min_connections);
+  }
+};
+
+Connections connections_of(std::size_t peers, const Settings& settings) {
+  Connections connections;
+  for (const auto& [id, values] : settings.of_peers) {
+    if (peers == 0) break;
+    --peers;
+    connections.add(1, settings_of(settings, id));
+  }
+  connections.add(peers, settings);
+  return connections;
+}
+
 }  // namespace
 
 DescriptorLimit raise_descriptor_limit() {
@@ -29,11 +53,11 @@ DescriptorLimit raise_descriptor_limit() {
 }
 
 DescriptorFit fit_descriptors(std::size_t limit, std::size_t peers, const Settings& settings) {
-  const std::size_t most = std::max(settings.max_connections, settings.min_connections);
+  const Connections connections = connections_of(peers, settings);
   // Each peer has its listening socket, the epoll instance of its clients, and the connections that are always open.
   // One more connection is opened only when all are busy, so there are never more of these than clients.
-  const std::size_t always = reserve + peers * (2 + settings.min_connections);
-  const std::size_t surplus = peers * (most - settings.min_connections);
+  const std::size_t always = reserve + 2 * peers + connections.always;
+  const std::size_t surplus = connections.surplus;
   DescriptorFit fit;
   fit.clients = settings.max_clients;
   fit.needed = always + settings.max_clients + std::min<std::size_t>(surplus, settings.max_clients);

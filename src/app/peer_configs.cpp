@@ -1,5 +1,8 @@
 #include <lonc/app/peer_configs.hpp>
 
+#include <lonc/app/setting_table.hpp>
+#include <lonc/core/text.hpp>
+
 #include <algorithm>
 
 namespace lonc::app {
@@ -37,6 +40,29 @@ bool is_same_machine(const core::Host& host, const core::Host& own) {
          (host.address.empty() && own.address.empty() && host.name == own.name);
 }
 
+core::CommandSet pipeline_safe_of(const Settings& settings) {
+  // It was checked when it was set.
+  return core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
+}
+
+net::PeerConfig peer_config(const Settings& settings, const core::Host& host, const core::CommandSet& pipeline_safe) {
+  net::PeerConfig config;
+  config.engine = engine_settings(settings, host);
+  config.engine.pipeline_safe = pipeline_safe;
+  config.name = host.name;
+  config.address = host.address;
+  config.port = settings.lond_port;
+  config.resolve_timeout = settings.resolve_timeout;
+  config.keep_alive = {.idle = settings.keepalive_idle,
+                       .interval = settings.keepalive_interval,
+                       .count = settings.keepalive_count,
+                       .user_timeout = settings.tcp_user_timeout};
+  config.socket_path = settings.socket_dir + "/" + host.id;
+  config.socket_mode = settings.socket_mode;
+  config.socket_group = settings.socket_group;
+  return config;
+}
+
 }  // namespace
 
 net::SpoolerOptions spooler_options(const Settings& settings) {
@@ -51,28 +77,31 @@ net::SpoolerOptions spooler_options(const Settings& settings) {
 std::vector<net::PeerConfig> peer_configs(const Settings& settings, const core::HostTable& hosts) {
   std::vector<net::PeerConfig> configs;
   configs.reserve(hosts.hosts.size());
-  // Both have been checked when they were set.
-  const auto pipeline_safe = core::CommandSet::parse(settings.pipeline_safe).value_or(core::CommandSet());
+  const auto pipeline_safe = pipeline_safe_of(settings);
   const auto own = std::ranges::find(hosts.hosts, settings.host_id, &core::Host::id);
   for (const core::Host& host : hosts.hosts) {
-    net::PeerConfig config;
-    config.engine = engine_settings(settings, host);
-    config.engine.pipeline_safe = pipeline_safe;
-    config.engine.is_this_server = own != hosts.hosts.end() && is_same_machine(host, *own);
-    config.name = host.name;
-    config.address = host.address;
-    config.port = settings.lond_port;
-    config.resolve_timeout = settings.resolve_timeout;
-    config.keep_alive = {.idle = settings.keepalive_idle,
-                         .interval = settings.keepalive_interval,
-                         .count = settings.keepalive_count,
-                         .user_timeout = settings.tcp_user_timeout};
-    config.socket_path = settings.socket_dir + "/" + host.id;
-    config.socket_mode = settings.socket_mode;
-    config.socket_group = settings.socket_group;
-    configs.push_back(std::move(config));
+    if (settings.of_peers.contains(host.id)) {
+      const Settings of_peer = settings_of(settings, host.id);
+      configs.push_back(peer_config(of_peer, host, pipeline_safe_of(of_peer)));
+    } else {
+      configs.push_back(peer_config(settings, host, pipeline_safe));
+    }
+    configs.back().engine.is_this_server = own != hosts.hosts.end() && is_same_machine(host, *own);
   }
   return configs;
+}
+
+std::vector<core::Problem> settings_without_peer(const LoadedSettings& loaded, const core::HostTable& hosts) {
+  std::vector<core::Problem> problems;
+  for (const auto& [id, values] : loaded.settings.of_peers) {
+    if (std::ranges::find(hosts.hosts, id, &core::Host::id) != hosts.hosts.end()) continue;
+    const Origin& origin = loaded.origins.at(origin_key(id, ""));
+    problems.push_back(
+        {core::Problem::Kind::warning, origin.file, origin.line,
+         "there are settings for the peer \"" + core::escape_outside_text(id) + "\", which is not in hosts.tab",
+         "correct the id, or remove them"});
+  }
+  return problems;
 }
 
 bool needs_new_session(const net::PeerConfig& before, const net::PeerConfig& after) {

@@ -16,7 +16,11 @@
 
 namespace lonc::app {
 
-enum class Reload { yes, no };
+enum class Reload {
+  no,
+  yes,
+  per_peer,  // yes, and it may be set for one peer alone: it is in that peer's net::PeerConfig, and nowhere else
+};
 
 struct Names {
   std::string_view name;
@@ -44,7 +48,7 @@ class Builder {
   // The system counts these in whole seconds.
   void seconds(Names names, core::Duration Settings::* field, std::chrono::seconds least, std::chrono::seconds most,
                std::string_view help) {
-    duration(names, field, least, most, Reload::yes, help);
+    duration(names, field, least, most, Reload::per_peer, help);
     auto& setting = table_.back();
     setting.accepts += ", in whole seconds";
     setting.set = [set = setting.set](Settings& settings, std::string_view text) {
@@ -105,7 +109,7 @@ class Builder {
 
   void commands(Names names, std::string Settings::* field, std::string_view help) {
     add(
-        names, "command words separated by commas, or nothing", Reload::yes, help,
+        names, "command words separated by commas, or nothing", Reload::per_peer, help,
         [=](Settings& settings, std::string_view text) {
           const auto value = core::CommandSet::parse(text);
           if (!value) return false;
@@ -142,8 +146,8 @@ class Builder {
            std::function<bool(Settings&, std::string_view)> set, std::function<std::string(const Settings&)> get) {
     auto default_text = get(Settings{});
     table_.push_back({std::string(names.name), std::string(names.alias), group_, std::move(accepts),
-                      reload == Reload::yes, std::string(help), std::move(set), std::move(get),
-                      std::move(default_text)});
+                      reload != Reload::no, reload == Reload::per_peer, std::string(help), std::move(set),
+                      std::move(get), std::move(default_text)});
   }
 
   std::vector<Setting> take() { return std::move(table_); }

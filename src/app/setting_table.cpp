@@ -40,8 +40,8 @@ void add_node(Builder& table) {
   table.path({"tab-dir", "lonTabDir"}, &Settings::tab_dir, Reload::yes, "The directory that holds hosts.tab.");
   table.path({"doc-root", "lonDocRoot"}, &Settings::doc_root, Reload::yes,
              "The directory whose subdirectory lon-status holds the status files.");
-  table.count<std::uint16_t>({"lond-port", "londPort"}, &Settings::lond_port, 1, 65535, Reload::yes,
-                             "The TCP port of lond, the same for all peers.");
+  table.count<std::uint16_t>({"lond-port", "londPort"}, &Settings::lond_port, 1, 65535, Reload::per_peer,
+                             "The TCP port of lond.");
   table.text({"adm-email", "lonAdmEMail"}, &Settings::adm_email, "mail addresses separated by commas, or nothing",
              is_mail_address, Reload::yes, "Who gets mail when lonc did not start because it was the wrong user.");
   table.text({"sys-email", "lonSysEMail"}, &Settings::sys_email, "mail addresses separated by commas, or nothing",
@@ -115,74 +115,76 @@ void add_process(Builder& table) {
 
 void add_links(Builder& table) {
   constexpr auto yes = Reload::yes;
+  constexpr auto per_peer = Reload::per_peer;
   table.heading("Peers");
   table.choice<HostsWithoutIp, 2>(
       {"hosts-without-ip"}, &Settings::hosts_without_ip,
       {{{"skip", HostsWithoutIp::skip}, {"resolve", HostsWithoutIp::resolve}}}, yes,
       "What becomes of a line of hosts.tab without an address: passed over, or its host name is looked up.");
-  table.duration({"resolve-timeout"}, &Settings::resolve_timeout, milliseconds{100}, minutes{1}, yes,
+  table.duration({"resolve-timeout"}, &Settings::resolve_timeout, milliseconds{100}, minutes{1}, per_peer,
                  "How long the look-up of a host name may take. After it the last good address is used.");
-  table.duration({"connect-wait"}, &Settings::connect_wait, seconds{0}, minutes{5}, yes,
+  table.duration({"connect-wait"}, &Settings::connect_wait, seconds{0}, minutes{5}, per_peer,
                  "How long a request waits, from the start of a first attempt to connect, before it is answered "
                  "con_lost.");
-  table.duration({"connect-timeout"}, &Settings::connect_timeout, milliseconds{100}, minutes{10}, yes,
+  table.duration({"connect-timeout"}, &Settings::connect_timeout, milliseconds{100}, minutes{10}, per_peer,
                  "How long each step of an attempt to connect may take: the TCP connection, and every answer of the "
                  "handshake. The look-up of the name and the answer to pong have deadlines of their own.");
-  table.duration({"pong-timeout"}, &Settings::pong_timeout, milliseconds{100}, minutes{10}, yes,
+  table.duration({"pong-timeout"}, &Settings::pong_timeout, milliseconds{100}, minutes{10}, per_peer,
                  "How long lond may take to answer pong, for which it calls this server back.");
-  table.duration({"request-timeout"}, &Settings::request_timeout, milliseconds{100}, hours{24}, yes,
+  table.duration({"request-timeout"}, &Settings::request_timeout, milliseconds{100}, hours{24}, per_peer,
                  "How long a request may take from the moment it was accepted. After it the request is answered "
                  "con_lost, and its connection is closed and never used again.");
-  table.duration({"idle-timeout"}, &Settings::idle_timeout, seconds{0}, hours{24}, yes,
+  table.duration({"idle-timeout"}, &Settings::idle_timeout, seconds{0}, hours{24}, per_peer,
                  "How long a connection beyond min-connections is kept without use.");
-  table.duration({"exit-timeout"}, &Settings::exit_timeout, seconds{0}, minutes{1}, yes,
+  table.duration({"exit-timeout"}, &Settings::exit_timeout, seconds{0}, minutes{1}, per_peer,
                  "How long the answer to exit is waited for when a connection is ended.");
   table.duration({"drain-timeout"}, &Settings::drain_timeout, seconds{0}, minutes{10}, yes,
                  "How long lonc, told to stop, lets requests in flight come to their end.");
-  table.duration({"backoff-first"}, &Settings::backoff_first, milliseconds{100}, hours{1}, yes,
+  table.duration({"backoff-first"}, &Settings::backoff_first, milliseconds{100}, hours{1}, per_peer,
                  "The longest pause after the first failed attempt to connect. The pause is drawn at random up to a "
                  "bound that doubles with each failure; attempts never begin less than a second apart.");
-  table.duration({"backoff-longest"}, &Settings::backoff_longest, milliseconds{100}, hours{24}, yes,
+  table.duration({"backoff-longest"}, &Settings::backoff_longest, milliseconds{100}, hours{24}, per_peer,
                  "The bound of these pauses that is never exceeded.");
   table.seconds({"keepalive-idle"}, &Settings::keepalive_idle, seconds{1}, hours{9},
                 "How long a connection is silent before TCP asks whether the peer is still there.");
   table.seconds({"keepalive-interval"}, &Settings::keepalive_interval, seconds{1}, hours{1},
                 "The time between two such questions.");
   table.count<unsigned>(
-      {"keepalive-count"}, &Settings::keepalive_count, 1, 100, yes,
+      {"keepalive-count"}, &Settings::keepalive_count, 1, 100, per_peer,
       "After how many unanswered questions the connection is closed, if tcp-user-timeout does not close it "
       "before: that counts for these questions, too.");
-  table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, seconds{0}, hours{1}, yes,
+  table.duration({"tcp-user-timeout"}, &Settings::tcp_user_timeout, seconds{0}, hours{1}, per_peer,
                  "How long sent data may stay unacknowledged before the connection is closed. 0: the system's rule.");
-  table.count<unsigned>({"min-connections"}, &Settings::min_connections, 1, 1000, yes,
+  table.count<unsigned>({"min-connections"}, &Settings::min_connections, 1, 1000, per_peer,
                         "How many connections are kept open to each peer.");
-  table.count<unsigned>({"max-connections"}, &Settings::max_connections, 1, 1000, yes,
+  table.count<unsigned>({"max-connections"}, &Settings::max_connections, 1, 1000, per_peer,
                         "How many connections a peer gets when all are busy. Each is a process on the peer.");
-  table.count<unsigned>({"max-attempts"}, &Settings::max_attempts, 0, 1'000'000, yes,
+  table.count<unsigned>({"max-attempts"}, &Settings::max_attempts, 0, 1'000'000, per_peer,
                         "After how many failed attempts in a row a peer is given up until SIGUSR1 or a reload. "
                         "0: never.");
   table.count<unsigned>({"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
                         "How many attempts to connect run at once, all peers together.");
-  table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, yes,
+  table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, per_peer,
                         "How many requests may be written to a connection together, where that many wait and the peer "
                         "is quick. Nothing is added while they are in flight, a ping ends them, and nobody is answered "
                         "before all answers are there. 1: one at a time, and no ping behind it.");
   table.commands({"pipeline-safe"}, &Settings::pipeline_safe,
                  "The commands that may be written together with others: such that are quick and only read. Should the "
                  "connection break, they may have been carried out although con_lost is the answer.");
-  table.duration({"pipeline-trust"}, &Settings::pipeline_trust, seconds{0}, hours{24}, yes,
+  table.duration({"pipeline-trust"}, &Settings::pipeline_trust, seconds{0}, hours{24}, per_peer,
                  "How long requests go one at a time to a peer that has sent a line that was not asked for, has left "
                  "one out, or does not answer the ping.");
 }
 
 void add_delayed(Builder& table) {
   constexpr auto yes = Reload::yes;
+  constexpr auto per_peer = Reload::per_peer;
   table.heading("Delayed messages");
   table.duration({"delayed-min-age"}, &Settings::delayed_min_age, seconds{0}, hours{1}, yes,
                  "How long the file of a delayed message is left alone after its last change. Who wrote it reads it "
                  "back two seconds later and takes it for lost when it is gone.");
   table.add(
-      {"delayed-first"}, "a duration from 0s to 24h, or strict", yes,
+      {"delayed-first"}, "a duration from 0s to 24h, or strict", per_peer,
       "How long, after a connection to a peer has come about, its delayed messages go before live requests. Then both "
       "alternate. strict: until all that were there are sent.",
       [](Settings& settings, std::string_view text) {
@@ -194,10 +196,10 @@ void add_delayed(Builder& table) {
       [](const Settings& settings) {
         return settings.delayed_first == core::Duration::max() ? "strict" : format_duration(settings.delayed_first);
       });
-  table.duration({"delayed-timeout"}, &Settings::delayed_timeout, milliseconds{100}, hours{24}, yes,
+  table.duration({"delayed-timeout"}, &Settings::delayed_timeout, milliseconds{100}, hours{24}, per_peer,
                  "How long the peer may take to answer a delayed message. After it the connection is closed, and the "
                  "message is sent again.");
-  table.count<unsigned>({"delayed-max-attempts"}, &Settings::delayed_max_attempts, 1, 1'000'000, yes,
+  table.count<unsigned>({"delayed-max-attempts"}, &Settings::delayed_max_attempts, 1, 1'000'000, per_peer,
                         "After how many failures in a row a delayed message is set aside in delayed/quarantine, so "
                         "that it does not stop those behind it.");
   table.count<unsigned>({"delayed-sync-batch"}, &Settings::delayed_sync_batch, 1, 1000, yes,
@@ -211,7 +213,7 @@ void add_limits(Builder& table) {
   table.heading("Limits");
   table.count<unsigned>({"max-clients"}, &Settings::max_clients, 1, 1'000'000, Reload::yes,
                         "How many local programs are served at once, all peers together.");
-  table.count<unsigned>({"max-queue"}, &Settings::max_queue, 1, 10'000'000, Reload::yes,
+  table.count<unsigned>({"max-queue"}, &Settings::max_queue, 1, 10'000'000, Reload::per_peer,
                         "How many requests wait for a connection to a peer. More are answered con_lost.");
   table.size({"max-line-length"}, &Settings::max_line_length, 1024, std::size_t{1024} * 1024 * 1024,
              "The longest request and the longest reply.");
@@ -325,6 +327,14 @@ std::string log_level_word(core::Severity level) {
 }
 
 std::string log_level_words() { return find_setting("log-level")->accepts; }
+
+Settings settings_of(const Settings& settings, const std::string& peer_id) {
+  Settings own = settings;
+  const auto peer = settings.of_peers.find(peer_id);
+  if (peer == settings.of_peers.end()) return own;
+  for (const auto& [name, value] : peer->second) find_setting(name)->set(own, value);
+  return own;
+}
 
 std::vector<std::string> keep_not_reloadable(const Settings& running, Settings& loaded) {
   std::vector<std::string> kept;

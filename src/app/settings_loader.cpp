@@ -5,6 +5,7 @@
 #include <lonc/app/read_file.hpp>
 #include <lonc/app/setting_table.hpp>
 #include <lonc/core/config_lines.hpp>
+#include <lonc/core/host_table.hpp>
 #include <lonc/core/perl_set_var.hpp>
 #include <lonc/core/text.hpp>
 
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
@@ -28,6 +30,17 @@ std::string absolute(const std::string& path) {
   std::error_code error;
   const auto result = std::filesystem::absolute(path, error);
   return error ? path : result.string();
+}
+
+// What a "[peer ID]" line names; nothing if it is another line.
+std::optional<std::string> peer_of_section(std::string_view line) {
+  constexpr std::string_view word = "peer";
+  line = core::trim(line.substr(0, line.find('#')));
+  if (!line.starts_with('[') || !line.ends_with(']')) return std::nullopt;
+  line = core::trim(line.substr(1, line.size() - 2));
+  if (!line.starts_with(word) || line.find_first_of(" \t") != word.size()) return std::nullopt;
+  const auto id = core::trim(line.substr(word.size()));
+  return core::host_id_fault(id).empty() ? std::optional<std::string>(id) : std::nullopt;
 }
 
 std::string quoted(std::string_view text) { return '"' + core::escape_outside_text(text) + '"'; }
@@ -75,7 +88,7 @@ class Loader {
     for (const auto& variable : file.variables) {
       const auto* setting = find_setting_by_alias(variable.name);
       if (setting == nullptr) continue;  // meant for others who read the same file
-      assign(*setting, variable.name, variable.value, {Origin::Source::perl_set_var, path, variable.line});
+      assign("", *setting, variable.name, variable.value, {Origin::Source::perl_set_var, path, variable.line});
     }
   }
 
@@ -87,18 +100,28 @@ class Loader {
     });
   }
 
+  void begin_section(std::string_view line, const Origin& origin) {
+    section_ = peer_of_section(line);
+    if (section_) return name_peer(*section_, origin);
+    tell_error(origin, quoted(core::trim(line)) + " begins no section; what is below it is passed over",
+               "write [peer ID], with an id as in hosts.tab");
+  }
+
+  void name_peer(const std::string& id, const Origin& origin) {
+    result_.settings.of_peers.try_emplace(id);
+    result_.origins.try_emplace(origin_key(id, ""), origin);
+  }
+
   // Line by line, since the parser of a whole file does not tell the line of an error.
   void take_config_line(std::string_view line, const Origin& origin) {
     static const po::options_description no_options;
     constexpr std::string_view remedy = "write NAME = VALUE, and a '#' before a comment";
-    if (core::trim(line).starts_with('[')) {
-      return tell_error(origin, quoted(core::trim(line)) + " is not a setting; there are no sections",
-                        std::string(remedy));
-    }
+    if (core::trim(line).starts_with('[')) return begin_section(line, origin);
+    if (!section_) return;
     try {
       std::istringstream stream{std::string(line)};
       for (const auto& option : po::parse_config_file(stream, no_options, true).options) {
-        take_named(option.string_key, option.value.empty() ? "" : option.value.front(), origin);
+        take_named(*section_, option.string_key, option.value.empty() ? "" : option.value.front(), origin);
       }
     } catch (const po::error&) {
       tell_error(origin, quoted(core::trim(line)) + " is not a setting", std::string(remedy));
@@ -111,13 +134,27 @@ class Loader {
     if (end == std::string_view::npos) {
       return tell_error(origin, quoted(assignment) + " is not an assignment", "write --set NAME=VALUE");
     }
-    take_named(core::trim(assignment.substr(0, end)), core::trim(assignment.substr(end + 1)), origin);
+    const auto value = core::trim(assignment.substr(end + 1));
+    const auto name = core::trim(assignment.substr(0, end));
+    const auto colon = name.find(':');
+    if (colon == std::string_view::npos) return take_named("", name, value, origin);
+    const auto peer = peer_of_section('[' + std::string(name.substr(0, colon)) + ']');
+    if (!peer) {
+      return tell_error(origin, quoted(name) + " names no setting of a peer", "write --set 'peer ID: NAME=VALUE'");
+    }
+    name_peer(*peer, origin);
+    take_named(*peer, core::trim(name.substr(colon + 1)), value, origin);
   }
 
-  void take_named(std::string_view name, std::string_view value, const Origin& origin) {
+  // `peer`: empty for all.
+  void take_named(const std::string& peer, std::string_view name, std::string_view value, const Origin& origin) {
     if (const auto* setting = find_setting(name)) {
-      warn_if_doubled(*setting, origin);
-      return assign(*setting, name, value, origin);
+      if (!peer.empty() && !setting->per_peer) {
+        return tell_error(origin, setting->name + " can not be set for one peer",
+                          "set it for all, above the first [peer ID]");
+      }
+      warn_if_doubled(origin_key(peer, setting->name), origin);
+      return assign(peer, *setting, name, value, origin);
     }
     if (name == "slow-commands") {
       return tell(Problem::Kind::warning, origin, "slow-commands has no effect any more",
@@ -128,22 +165,40 @@ class Loader {
                nearest.empty() ? "lonc --help lists all settings" : "did you mean " + std::string(nearest) + '?');
   }
 
-  void warn_if_doubled(const Setting& setting, const Origin& origin) {
-    const auto& earlier = result_.origins[setting.name];
+  void warn_if_doubled(const std::string& key, const Origin& origin) {
+    const auto& earlier = result_.origins[key];
     if (origin.source != Origin::Source::config_file || earlier.source != origin.source) return;
     tell(Problem::Kind::warning, origin,
-         setting.name + " was set before, in line " + std::to_string(earlier.line) + "; this value is used",
+         key + " was set before, in line " + std::to_string(earlier.line) + "; this value is used",
          "remove one of the two lines");
   }
 
-  void assign(const Setting& setting, std::string_view name, std::string_view value, const Origin& origin) {
-    if (setting.set(result_.settings, value)) {
-      result_.origins[setting.name] = origin;
+  void assign(const std::string& peer, const Setting& setting, std::string_view name, std::string_view value,
+              const Origin& origin) {
+    if (set(peer, setting, value)) {
+      result_.origins[origin_key(peer, setting.name)] = origin;
       return;
     }
     tell_error(origin, std::string(name) + ": " + quoted(value) + " is not " + setting.accepts,
                setting.default_text.empty() ? "correct the value"
                                             : "correct the value, the default is " + setting.default_text);
+  }
+
+  bool set(const std::string& peer, const Setting& setting, std::string_view value) {
+    if (peer.empty()) return setting.set(result_.settings, value);
+    Settings own;
+    if (!setting.set(own, value)) return false;
+    result_.settings.of_peers[peer][setting.name] = setting.get(own);
+    return true;
+  }
+
+  std::optional<Origin> origin_in_section(const std::string& peer, const char* name, const char* other) const {
+    if (peer.empty()) return place_of(name, other);
+    for (const char* setting : {name, other}) {
+      const auto found = result_.origins.find(origin_key(peer, setting));
+      if (found != result_.origins.end()) return found->second;
+    }
+    return std::nullopt;
   }
 
   // The place to name when two settings do not go together: where one of them was set.
@@ -160,18 +215,27 @@ class Loader {
 
   void check_together() {
     check_host_id();
-    check_order("min-connections", "max-connections",
-                result_.settings.min_connections <= result_.settings.max_connections);
-    check_order("backoff-first", "backoff-longest", result_.settings.backoff_first <= result_.settings.backoff_longest);
+    check_orders("", result_.settings);
+    for (const auto& [peer, values] : result_.settings.of_peers) {
+      if (!values.empty()) check_orders(peer, settings_of(result_.settings, peer));
+    }
     check_socket_access();
   }
 
-  void check_order(const char* smaller, const char* larger, bool is_right) {
+  void check_orders(const std::string& peer, const Settings& settings) {
+    check_order(peer, settings, "min-connections", "max-connections",
+                settings.min_connections <= settings.max_connections);
+    check_order(peer, settings, "backoff-first", "backoff-longest", settings.backoff_first <= settings.backoff_longest);
+  }
+
+  void check_order(const std::string& peer, const Settings& settings, const char* smaller, const char* larger,
+                   bool is_right) {
     if (is_right) return;
-    const auto& settings = result_.settings;
+    const auto at = origin_in_section(peer, smaller, larger);
+    if (!at) return;  // neither is this peer's own: told of those for all
     const auto value = find_setting(smaller)->get(settings);
-    tell_error(place_of(smaller, larger),
-               std::string(smaller) + " is " + value + ", more than " + larger + ", which is " +
+    tell_error(*at,
+               origin_key(peer, smaller) + " is " + value + ", more than " + larger + ", which is " +
                    find_setting(larger)->get(settings),
                "set " + std::string(larger) + " to " + value + " or more, or lower " + smaller);
   }
@@ -211,6 +275,8 @@ class Loader {
 
   const ReadFile& read_file_;
   LoadedSettings result_;
+  // Of the line of lonc.conf: the peer whose section it is in; empty above all sections; nothing below a bad one.
+  std::optional<std::string> section_ = "";
 };
 
 }  // namespace
@@ -251,6 +317,11 @@ std::string to_string(const Origin& origin) {
       break;
   }
   return origin.file + ':' + std::to_string(origin.line);
+}
+
+std::string origin_key(const std::string& peer_id, const std::string& name) {
+  if (peer_id.empty()) return name;
+  return "peer " + peer_id + (name.empty() ? "" : ": " + name);
 }
 
 bool LoadedSettings::is_usable() const {

@@ -5,6 +5,7 @@
 #include "table.hpp"
 #include "terminal.hpp"
 
+#include <lonc/app/setting_table.hpp>
 #include <lonc/app/user_check.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -130,9 +131,10 @@ ExitCode run_call_command(const Options& options) {
   const std::string& host = options.words.front();
   check_host(node.settings, host);
   Exchange exchange(request_of(options, node.settings.max_line_length), node.settings.max_line_length);
+  const app::Settings settings = app::settings_of(node.settings, host);
   const std::string path = node.settings.socket_dir + "/" + host;
   exchange.run(path, options.timeout.value_or(std::chrono::ceil<std::chrono::milliseconds>(
-                         node.settings.request_timeout + node.settings.connect_wait + more_than_lonc)));
+                         settings.request_timeout + settings.connect_wait + more_than_lonc)));
   if (!exchange.is_connected() && exchange.error() != beast::error::timeout)
     throw no_socket(node, path, exchange.error());
   if (exchange.error()) return no_answer(exchange, host);

@@ -12,6 +12,7 @@
 #include "terminal.hpp"
 
 #include <lonc/app/check.hpp>
+#include <lonc/app/peer_configs.hpp>
 #include <lonc/app/user_check.hpp>
 
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -62,10 +64,12 @@ class Examination {
   void run(const Options& options) {
     constexpr std::chrono::seconds usual{5};
     const auto timeout = options.timeout.value_or(usual);
-    const app::LoadedSettings loaded = app::load_settings(app::sources_of(options.settings));
+    app::LoadedSettings loaded = app::load_settings(app::sources_of(options.settings));
     be_the_user(loaded.settings.user);
     app::HostTableFile hosts;
     if (!loaded.settings.host_id.empty()) hosts = app::read_host_table(loaded.settings);
+    if (!hosts.path.empty() && !hosts.error)
+      std::ranges::move(app::settings_without_peer(loaded, hosts.table), std::back_inserter(loaded.problems));
     add(app::collect_problems(loaded, hosts).problems);
     // Without settings there is no telling which daemon and which directories are meant.
     if (!loaded.is_usable()) return;

@@ -2,6 +2,7 @@
 
 #include "lond_visit.hpp"
 
+#include <lonc/app/setting_table.hpp>
 #include <lonc/core/error.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -56,7 +57,7 @@ class Round {
       const LondPlace place{.peer_id = visit.host.id,
                             .own_id = settings_.host_id,
                             .name_or_address = visit.host.address.empty() ? visit.host.name : visit.host.address,
-                            .port = settings_.lond_port};
+                            .port = app::settings_of(settings_, visit.host.id).lond_port};
       visit.result = co_await visit_lond(resolver_, place, timeout_);
     }
   }
@@ -113,7 +114,8 @@ PeerFindings check_peers(const app::Settings& settings, const core::HostTable& h
   for (const auto& [host, result] : round.run()) {
     ++findings.visited;
     if (!result.error) findings.reachable.push_back(host);
-    auto problem = judge_visit(host, place_of(host, settings.lond_port), result.error, result.step, state_of(host.id));
+    const std::string place = place_of(host, app::settings_of(settings, host.id).lond_port);
+    auto problem = judge_visit(host, place, result.error, result.step, state_of(host.id));
     if (problem) findings.problems.push_back(std::move(*problem));
   }
   return findings;

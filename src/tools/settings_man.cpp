@@ -44,6 +44,7 @@ void write_setting(std::ostream& out, const lonc::app::Setting& setting) {
   out << '\n' << as_sentences(setting.help);
   out << "Takes " << as_text(setting.accepts) << ".\n";
   out << "Default: " << (setting.default_text.empty() ? "none" : as_text(setting.default_text)) << ".\n";
+  if (setting.per_peer) out << "Can be set for one peer.\n";
   if (!setting.reloadable) out << "A change needs a restart.\n";
 }
 

@@ -179,3 +179,13 @@ TEST_CASE("problems come in the order settings, machine, hosts.tab") {
   CHECK(contains(findings.problems[3].text, "own id"));
   CHECK(contains(findings.problems[4].text, "no usable host"));
 }
+
+TEST_CASE("what is set for one peer is shown with its origin") {
+  const Node node;
+  const auto report =
+      node.report({"peer a2: max-connections=2", "peer a2: request-timeout = 90s", "peer b1: max-queue=5"});
+  CAPTURE(report.text);
+  CHECK(contains(report.text,
+                 "\nOf the peer a2:\n  max-connections = 2  # command line\n"
+                 "  request-timeout = 90s  # command line\n\nOf the peer b1:\n  max-queue = 5"));
+}

@@ -73,3 +73,11 @@ TEST_CASE("peers that do not fit at all are an error") {
   CHECK(fit_descriptors(2164, 1500, settings_of(1, 10, 4096)).clients == 200);  // a third of what the listeners leave
   CHECK(fit.problem->text.find("not even all connections to the peers fit") != std::string::npos);
 }
+
+TEST_CASE("peers with connections of their own are counted by these") {
+  Settings settings = settings_of(1, 10, 1000);
+  settings.of_peers["a"]["max-connections"] = "2";
+  settings.of_peers["b"]["min-connections"] = "4";
+  // 64 + 3 x 2 + (1 + 4 + 1) connections + 1000 clients + (1 + 6 + 9) surplus ones
+  CHECK(fit_descriptors(100'000, 3, settings).needed == 64 + 6 + 6 + 1000 + 16);
+}

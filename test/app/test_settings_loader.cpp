@@ -69,20 +69,84 @@ TEST_CASE("command line over own file over PerlSetVar over default, each with it
 TEST_CASE("each bad line of lonc.conf is told with its number and a remedy") {
   const ScratchDir dir;
   const auto loaded = load_config(dir,
-                                  "max-conections = 5\nthreads 4\n[peers]\n= 3\nlond-port = 70000\r\n"
+                                  "max-conections = 5\nthreads 4\n= 3\nlond-port = 70000\r\n"
                                   "user = \nlog-level = warning\ncolour = blue\n");
   CHECK_FALSE(loaded.is_usable());
   CHECK(loaded.settings.log_level == lonc::core::Severity::warning);
   CHECK(told(loaded, dir) ==
         Strings{"lonc.conf:1: error: there is no setting \"max-conections\"; did you mean max-connections?",
                 "lonc.conf:2: error: \"threads 4\" is not a setting; write NAME = VALUE, and a '#' before a comment",
-                "lonc.conf:3: error: \"[peers]\" is not a setting; there are no sections; "
-                "write NAME = VALUE, and a '#' before a comment",
-                "lonc.conf:4: error: there is no setting \"\"; lonc --help lists all settings",
-                "lonc.conf:5: error: lond-port: \"70000\" is not a whole number from 1 to 65535; "
+                "lonc.conf:3: error: there is no setting \"\"; lonc --help lists all settings",
+                "lonc.conf:4: error: lond-port: \"70000\" is not a whole number from 1 to 65535; "
                 "correct the value, the default is 5663",
-                "lonc.conf:6: error: user: \"\" is not the name of a user; correct the value, the default is www",
-                "lonc.conf:8: error: there is no setting \"colour\"; lonc --help lists all settings"});
+                "lonc.conf:5: error: user: \"\" is not the name of a user; correct the value, the default is www",
+                "lonc.conf:7: error: there is no setting \"colour\"; lonc --help lists all settings"});
+}
+
+TEST_CASE("a section sets values for one peer alone") {
+  const ScratchDir dir;
+  const auto loaded = load_settings(from({},
+                                         dir.write("lonc.conf",
+                                                   "max-connections = 6\n[peer msul1] # few children\n"
+                                                   "max-connections = 2\nrequest-timeout=2m\n\n[ peer  msul2 ]\n"
+                                                   "londPort = 99\n[peer msul1]\npong-timeout = 7\n[peer msul9]\n"),
+                                         {"host-id=a1", "peer msul1: request-timeout = 1m"}));
+  CHECK(told(loaded, dir).empty());
+  CHECK(loaded.settings.max_connections == 6);
+  CHECK(loaded.settings.request_timeout == seconds{300});
+  const auto first = settings_of(loaded.settings, "msul1");
+  CHECK(first.max_connections == 2);
+  CHECK(first.request_timeout == seconds{60});  // the command line comes before the file
+  CHECK(first.pong_timeout == seconds{7});
+  CHECK(first.lond_port == 5663);
+  CHECK(settings_of(loaded.settings, "msul2").lond_port == 99);
+  CHECK(settings_of(loaded.settings, "msul2").max_connections == 6);
+  CHECK(settings_of(loaded.settings, "msul3").max_connections == 6);
+  CHECK(to_string(loaded.origins.at("max-connections")).ends_with("lonc.conf:1"));
+  CHECK(to_string(loaded.origins.at("peer msul1: max-connections")).ends_with("lonc.conf:3"));
+  CHECK(to_string(loaded.origins.at("peer msul1: request-timeout")) == "command line");
+  CHECK(to_string(loaded.origins.at("peer msul9")).ends_with("lonc.conf:10"));
+}
+
+TEST_CASE("bad lines of sections are told, and what is below a bad section is not taken for all peers") {
+  const ScratchDir dir;
+  const auto loaded = load_config(dir,
+                                  "[peer msul1]\nthreads = 4\nmax-connections = 0\nmin-connections = 2\n"
+                                  "min-connections = 20\n[peers]\nmax-queue = 5\n[peer a/b]\n[peer]\n[peer a b\n"
+                                  "[peer msul2]\nbackoff-longest = 500ms\nmax-conections = 3\n");
+  CHECK(loaded.settings.max_queue == 10'000);
+  CHECK(loaded.settings.threads == 1);
+  CHECK(told(loaded, dir) ==
+        Strings{"lonc.conf:2: error: threads can not be set for one peer; set it for all, above the first [peer ID]",
+                "lonc.conf:3: error: max-connections: \"0\" is not a whole number from 1 to 1000; "
+                "correct the value, the default is 10",
+                "lonc.conf:5: warning: peer msul1: min-connections was set before, in line 4; this value is used; "
+                "remove one of the two lines",
+                "lonc.conf:6: error: \"[peers]\" begins no section; what is below it is passed over; "
+                "write [peer ID], with an id as in hosts.tab",
+                "lonc.conf:8: error: \"[peer a/b]\" begins no section; what is below it is passed over; "
+                "write [peer ID], with an id as in hosts.tab",
+                "lonc.conf:9: error: \"[peer]\" begins no section; what is below it is passed over; "
+                "write [peer ID], with an id as in hosts.tab",
+                "lonc.conf:10: error: \"[peer a b\" begins no section; what is below it is passed over; "
+                "write [peer ID], with an id as in hosts.tab",
+                "lonc.conf:13: error: there is no setting \"max-conections\"; did you mean max-connections?",
+                "lonc.conf:5: error: peer msul1: min-connections is 20, more than max-connections, which is 10; "
+                "set max-connections to 20 or more, or lower min-connections",
+                "lonc.conf:12: error: peer msul2: backoff-first is 1s, more than backoff-longest, which is 500ms; "
+                "set backoff-longest to 1s or more, or lower backoff-first"});
+}
+
+TEST_CASE("values for one peer on the command line") {
+  const ScratchDir dir;
+  const auto of = [](const char* assignment) { return load_settings(from({}, "", {"host-id=a1", assignment})); };
+  CHECK(settings_of(of("peer msul1:max-connections=2").settings, "msul1").max_connections == 2);
+  const Strings no_setting{
+      "error: \"peer: max-connections\" names no setting of a peer; write --set 'peer ID: NAME=VALUE'"};
+  CHECK(told(of("peer: max-connections=2"), dir) == no_setting);
+  CHECK(told(of("msul1: max-connections=2"), dir).size() == 1);
+  CHECK(told(of("peer msul1: threads=2"), dir).size() == 1);
+  CHECK(told(of("peer msul1=2"), dir).size() == 1);
 }
 
 TEST_CASE("of a setting that stands twice in lonc.conf the later holds, with a warning") {

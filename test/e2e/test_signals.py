@@ -158,6 +158,16 @@ class ReloadTest(E2eTest):
         self.assertIn("loncctl reload --force", told[1])
         self.assertNotIn("HUP: reloaded", node.log())
 
+    def test_settings_of_one_peer(self):
+        _, node = self.pair(["msul1", "msul2"])
+        node.config.write_text(node.config.read_text() + "[peer msul1]\nrequest-timeout = 200ms\n"
+                               "[peer gone1]\nmax-connections = 2\n")
+        node.hang_up()
+        node.wait_logged("HUP: reloaded: 3 peers, 0 added, 0 removed, 0 replaced, 1 adjusted")
+        node.wait_logged('there are settings for the peer "gone1", which is not in hosts.tab')
+        self.assertEqual(node.request("msul1", "delay:1500:late"), "con_lost")
+        self.assertEqual(node.request("msul2", "delay:500:late"), "late")
+
     def test_request_in_flight_of_a_removed_peer(self):
         peer = self.standin(["msul1", "msul2"])
         node = self.node(["msul1", "msul2"])

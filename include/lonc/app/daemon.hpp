@@ -86,6 +86,7 @@ class Daemon {
 
   const SettingsSources sources_;
   Settings settings_;
+  const std::vector<core::Problem> start_problems_;  // of the settings
   core::HostTable hosts_;
   const std::chrono::system_clock::time_point started_at_;
 

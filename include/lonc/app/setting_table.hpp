@@ -18,6 +18,7 @@ struct Setting {
   std::string group;    // heading under which it is explained
   std::string accepts;  // what a value has to be, with its range: "a duration from 1s to 1h"
   bool reloadable;      // SIGHUP puts a new value in force
+  bool per_peer;        // may be set for one peer alone
   std::string help;     // whole sentences
   std::function<bool(Settings&, std::string_view text)> set;  // false, and nothing changed, if not acceptable
   std::function<std::string(const Settings&)> get;            // such that set() takes it back
@@ -35,6 +36,9 @@ const Setting* find_setting_by_alias(std::string_view alias);
 
 // The name or alias that was probably meant; empty if nothing is near.
 std::string_view nearest_setting_name(std::string_view name);
+
+// Those that hold for one peer: its own values in place of those for all.
+Settings settings_of(const Settings& settings, const std::string& peer_id);
 
 // For a reload: puts the values of settings that are not reloadable back to those of `running`, and returns the
 // names of those that would have changed.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace lonc::app {
@@ -77,6 +78,9 @@ struct Settings {
   core::Severity log_level = core::Severity::notice;
   LogTarget log_target = LogTarget::automatic;
   unsigned log_queue = 8192;  // lines that wait for the disk
+
+  // What is another value for one peer: by host id, by name of the setting, as Setting::get() would write it.
+  std::map<std::string, std::map<std::string, std::string>> of_peers;
 
   bool operator==(const Settings&) const = default;
 };

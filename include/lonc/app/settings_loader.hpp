@@ -21,7 +21,7 @@ struct SettingsSources {
   bool need_perl_set_var_files = false;         // a missing one is an error
   std::string config_file;                      // empty: none
   bool need_config_file = false;
-  std::vector<std::string> assignments;  // NAME=VALUE of the command line; the later wins
+  std::vector<std::string> assignments;  // NAME=VALUE or "peer ID: NAME=VALUE" of the command line; the later wins
 };
 
 // Where the command line says, or else the standard places. Paths become absolute, so that a reload finds them.
@@ -44,12 +44,16 @@ std::string to_string(const Origin& origin);
 
 struct LoadedSettings {
   Settings settings;
-  std::map<std::string, Origin> origins;  // of every setting, by name
+  // Of every setting, by name; of one peer's, by "peer ID: NAME", and where the peer was first named, by "peer ID".
+  std::map<std::string, Origin> origins;
   std::vector<core::Problem> problems;
 
   // No problem is an error: `settings` may be used.
   bool is_usable() const;
 };
+
+// The key of `name`, or of the peer itself if it is empty, in LoadedSettings::origins.
+std::string origin_key(const std::string& peer_id, const std::string& name);
 
 using ReadFile = std::function<std::error_code(const std::string& path, std::string& text)>;
 
