@@ -33,6 +33,7 @@ class UnixDoor final : public AdminDoor {
     if (user && may_administer(*user, ::geteuid())) return AdminAccess::all;
     return group_ && is_peer_in_group(fd, *group_) ? AdminAccess::read : AdminAccess::none;
   }
+  net::UniqueFd renew() override { return socket_.renew(); }
   void close() override { socket_.remove(); }
 
  private:
@@ -54,11 +55,7 @@ class TcpDoor final : public AdminDoor {
 
   int fd() const override { return fd_.get(); }
   int family() const override { return family_; }
-  net::UniqueFd accept(std::error_code& error) override {
-    net::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    error = client ? std::error_code() : std::error_code(errno, std::system_category());
-    return client;
-  }
+  net::UniqueFd accept(std::error_code& error) override { return net::accept_at(fd_.get(), error); }
   AdminAccess access_of(int) const override { return AdminAccess::read; }
   void close() override { ::shutdown(fd_.get(), SHUT_RDWR); }
 

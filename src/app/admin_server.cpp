@@ -3,6 +3,8 @@
 #include "admin_connection.hpp"
 
 #include <lonc/app/admin_access.hpp>
+#include <lonc/core/text.hpp>
+#include <lonc/net/socket_file.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -43,6 +45,10 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
     });
   }
 
+  void look_after() {
+    boost::asio::dispatch(strand_, [self = shared_from_this()] { self->renew(); });
+  }
+
   void stop(std::function<void()> done) {
     boost::asio::dispatch(strand_, [self = shared_from_this(), done = std::move(done)] {
       self->close();
@@ -68,6 +74,27 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
       const bool is_passing = error.value() == EAGAIN || error.value() == ECONNABORTED || error.value() == EINTR;
       return is_passing ? wait() : pause();
     }
+    wait();
+  }
+
+  void renew() {
+    if (!door_ || !watched_) return;
+    net::UniqueFd old;
+    try {
+      old = door_->renew();
+    } catch (const std::exception& error) {
+      report(loss_reported_,
+             std::string("The admin socket is gone and can not be made anew, so loncctl can not reach this lonc: ") +
+                 core::escape_outside_text(error.what()) + "; it is tried again");
+    }
+    if (!old) return;
+    Reported unbounded;
+    report(unbounded, "The admin socket was gone and has been made anew");
+    watched_->release();
+    watched_->assign(door_->fd());
+    pause_.cancel();
+    std::error_code error;
+    while (net::UniqueFd fd = net::accept_at(old.get(), error)) connected(std::move(fd));
     wait();
   }
 
@@ -168,6 +195,7 @@ class AdminServer::Impl : public std::enable_shared_from_this<AdminServer::Impl>
   std::vector<std::weak_ptr<AdminConnection>> refused_;  // that may still be sending
   Reported refusal_reported_;
   Reported failure_reported_;
+  Reported loss_reported_;
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net::LogSink& log, Handler handler)
@@ -176,6 +204,7 @@ AdminServer::AdminServer(boost::asio::io_context& io, AdminOptions options, net:
 AdminServer::~AdminServer() = default;
 
 void AdminServer::start(std::unique_ptr<AdminDoor> door) { impl_->start(std::move(door)); }
+void AdminServer::look_after() { impl_->look_after(); }
 void AdminServer::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 
 }  // namespace lonc::app

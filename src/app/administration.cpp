@@ -138,14 +138,24 @@ void Administration::set_log_level(core::Severity level) {
 }
 
 void Administration::start() {
+  open_admin_socket();
+  open_address();
+}
+
+void Administration::look_after() {
+  if (is_open_) return server_.look_after();
+  open_admin_socket();
+}
+
+// What is wrong with it is told once.
+void Administration::open_admin_socket() {
   try {
     server_.start(open_socket());
+    is_open_ = true;
   } catch (const std::exception& error) {
-    needs_.parent.write(core::Severity::warning,
-                        "The admin socket can not be made, so loncctl can not reach this lonc: " +
-                            core::escape_outside_text(error.what()));
+    complain("The admin socket can not be made, so loncctl can not reach this lonc: ", error);
+    is_trouble_told_ = true;
   }
-  open_address();
 }
 
 std::unique_ptr<AdminDoor> Administration::open_socket() {
@@ -155,12 +165,14 @@ std::unique_ptr<AdminDoor> Administration::open_socket() {
     return open_unix_door(path, group);
   } catch (const std::exception& error) {
     if (group.empty()) throw;
-    needs_.parent.write(core::Severity::warning,
-                        "The admin socket can not be made for admin-group, so only lonc's own user and root can use "
-                        "it: " +
-                            core::escape_outside_text(error.what()));
+    complain("The admin socket can not be made for admin-group, so only lonc's own user and root can use it: ", error);
   }
   return open_unix_door(path, "");
+}
+
+void Administration::complain(std::string_view what, const std::exception& error) {
+  if (!is_trouble_told_)
+    needs_.parent.write(core::Severity::warning, std::string(what) + core::escape_outside_text(error.what()));
 }
 
 void Administration::open_address() {

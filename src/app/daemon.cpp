@@ -100,8 +100,12 @@ Daemon::Daemon(SettingsSources sources, Configuration configuration)
               .spooler = spooler_,
               .observer = &status_line_}),
       process_metrics_(strand_, started_at_),
-      board_(strand_,
-             {.parent = [this] { return report(); }, .peers = [this](auto done) { fleet_.report(std::move(done)); }}),
+      board_(strand_, {.parent =
+                           [this] {
+                             look_after_files();
+                             return report();
+                           },
+                       .peers = [this](auto done) { fleet_.report(std::move(done)); }}),
       status_writer_(strand_, {.board = board_,
                                .disk = disk_,
                                .doc_root = [this] { return settings_.doc_root; },
@@ -354,6 +358,12 @@ void Daemon::fit_clients(std::string_view prefix) {
   const DescriptorFit fit = fit_descriptors(raise_descriptor_limit().limit, hosts_.hosts.size(), settings_);
   if (fit.problem) tell({*fit.problem}, prefix);
   client_limit_.set_limit(fit.clients);
+}
+
+// Whoever asks for a status has this done, and StatusWriter asks again and again. The fleet does it for the peers' sockets.
+void Daemon::look_after_files() {
+  if (is_stopping_) return;
+  administration_.look_after();
 }
 
 ParentReport Daemon::report() const {

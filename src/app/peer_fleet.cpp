@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -81,6 +80,7 @@ PeerFleet::Change PeerFleet::apply(const std::vector<net::PeerConfig>& configs, 
     if (!is_new && before == config) continue;  // it waits to be restarted
     // The new session's socket takes the place of the old one's without a moment in which there is none.
     std::unique_ptr<net::PeerSession> old = std::move(member.session);
+    if (old) old->leave_socket();
     restarts_.erase(id);
     open_or_retry(id);
     retire(std::move(old), until);
@@ -126,7 +126,7 @@ void PeerFleet::pause(const std::string& id, core::TimePoint until) {
 std::vector<std::string> PeerFleet::without_socket() const {
   std::vector<std::string> ids;
   for (const auto& [id, member] : members_) {
-    if (!member.session) ids.push_back(id);
+    if (!member.session || lost_sockets_.contains(id)) ids.push_back(id);
   }
   return ids;
 }
@@ -147,7 +147,10 @@ void PeerFleet::report(std::function<void(std::vector<net::PeerReport>)> done) {
 void PeerFleet::report_some(const std::shared_ptr<ReportRound>& round) {
   auto& reports = round->reports;
   auto at = reports.empty() ? members_.begin() : members_.upper_bound(reports.back().status.peer_id);
-  if (at == members_.end()) return round->done(std::move(reports));
+  if (at == members_.end()) {
+    tell_of_sockets(reports);
+    return round->done(std::move(reports));
+  }
   const std::size_t first = reports.size();
   std::vector<net::PeerSession*> sessions;
   for (; at != members_.end() && sessions.size() != reports_at_once; ++at) {
@@ -163,6 +166,33 @@ void PeerFleet::report_some(const std::shared_ptr<ReportRound>& round) {
     if (sessions[i] == nullptr) continue;
     sessions[i]->report([&place = reports[first + i], token](net::PeerReport report) { place = std::move(report); });
   }
+}
+
+// One line for all: whoever empties the directory takes thousands. What lasts is told once.
+void PeerFleet::tell_of_sockets(const std::vector<net::PeerReport>& reports) {
+  std::vector<std::string> made;
+  std::vector<std::string> lost;
+  std::string trouble;
+  for (const net::PeerReport& report : reports) {
+    const std::string& id = report.status.peer_id;
+    if (report.socket.is_new) made.push_back(id);
+    if (report.socket.trouble.empty()) continue;
+    if (!lost_sockets_.contains(id) && trouble.empty()) trouble = report.socket.trouble;
+    lost.push_back(id);
+  }
+  const auto tell = [this](const std::string& message) {
+    services_.log.write(core::Severity::warning,
+                        {.server = "PARENT", .status = "Sockets", .status_since = std::chrono::system_clock::now()},
+                        message);
+  };
+  if (!made.empty())
+    tell((made.size() == 1 ? "The socket of " + made.front() + " was gone and has"
+                           : "The sockets of " + core::listed(made) + " were gone and have") +
+         " been made anew; whoever removes them should leave them alone");
+  if (!trouble.empty())
+    tell("There is no socket for " + core::listed(lost) + ": " + core::escape_outside_text(trouble) +
+         "; it is tried again");
+  lost_sockets_ = {lost.begin(), lost.end()};
 }
 
 void PeerFleet::stop_listening(std::function<void()> done) {

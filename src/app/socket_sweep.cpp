@@ -2,18 +2,16 @@
 
 #include <lonc/core/text.hpp>
 #include <lonc/net/file_write.hpp>
+#include <lonc/net/socket_file.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <set>
 
@@ -23,18 +21,6 @@ namespace {
 constexpr std::string_view lock_suffix = ".lock";
 
 using Names = std::set<std::string, std::less<>>;
-
-// True only if the system says that nobody listens. Never waits: a full backlog belongs to a live listener.
-bool is_abandoned_socket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const net::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!fd) return false;
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  return ::connect(fd.get(), generic, sizeof address) != 0 && errno == ECONNREFUSED;
-}
 
 bool is_same(const struct stat& left, const struct stat& right) {
   return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
@@ -69,7 +55,7 @@ class Sweep {
 
  private:
   void look_at_socket(std::string_view name, const std::string& path, const struct stat& info) {
-    if (ids_.contains(name) || !is_abandoned_socket(path)) return;
+    if (ids_.contains(name) || !net::is_abandoned_socket(path)) return;
     struct stat again{};
     if (::lstat(path.c_str(), &again) != 0 || !is_same(info, again)) return;
     remove(name, path);

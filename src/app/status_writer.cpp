@@ -4,10 +4,17 @@
 
 #include <boost/asio/post.hpp>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
 namespace lonc::app {
+
+namespace {
+
+constexpr std::chrono::seconds look_interval{60};
+
+}  // namespace
 
 StatusWriter::StatusWriter(const net::Strand& strand, Needs needs)
     : strand_(strand), needs_(std::move(needs)), timer_(strand) {}
@@ -24,7 +31,7 @@ void StatusWriter::set_interval(core::Duration interval) {
   if (interval_ == interval) return;
   interval_ = interval;
   timer_.cancel();
-  if (interval_ > core::Duration::zero() && !is_stopped_) tick();
+  if (!is_stopped_) tick();
 }
 
 void StatusWriter::stop() {
@@ -33,10 +40,12 @@ void StatusWriter::stop() {
 }
 
 void StatusWriter::tick() {
-  timer_.expires_after(interval_);
-  timer_.async_wait([this](const boost::system::error_code& error) {
+  const bool is_kept_new = interval_ > core::Duration::zero();
+  timer_.expires_after(is_kept_new ? interval_ : look_interval);
+  timer_.async_wait([this, is_kept_new](const boost::system::error_code& error) {
     if (error || is_stopped_) return;
     tick();
+    if (!is_kept_new) return needs_.board.ask([](const StatusBoard::Shared& /*snapshot*/) {});
     needs_.board.sample([this](StatusBoard::Shared snapshot) {
       if (is_stopped_) return;
       // The disk has not taken the last one yet.

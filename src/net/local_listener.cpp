@@ -62,7 +62,8 @@ Task<void> LocalListener::run(Handler& handler) {
     if (batch == Batch::drained) {
       co_await watched_->async_wait(boost::asio::posix::descriptor_base::wait_read,
                                     boost::asio::redirect_error(use_awaitable, error));
-      if (!error || handler_ == nullptr) continue;
+      // It is told to stop waiting when the socket has been made anew.
+      if (!error || error == boost::asio::error::operation_aborted) continue;
       report(error);
     }
     pause_.expires_after(pause_time);
@@ -73,7 +74,7 @@ Task<void> LocalListener::run(Handler& handler) {
 LocalListener::Batch LocalListener::accept_batch() {
   std::error_code error;
   for (int i = 0; i != batch_size && handler_ != nullptr; ++i) {
-    if (accept_one(error)) continue;
+    if (accept_one(socket_.fd(), error)) continue;
     if (error.value() == EAGAIN || error.value() == EWOULDBLOCK) return Batch::drained;
     report(error);
     return Batch::blocked;
@@ -82,9 +83,9 @@ LocalListener::Batch LocalListener::accept_batch() {
 }
 
 // False with `error` when it makes no sense to try again at once.
-bool LocalListener::accept_one(std::error_code& error) {
-  UniqueFd fd = socket_.accept(error);
-  if (is_out_of_descriptors(error)) return refuse_one(error);
+bool LocalListener::accept_one(int listening, std::error_code& error) {
+  UniqueFd fd = accept_at(listening, error);
+  if (is_out_of_descriptors(error)) return refuse_one(listening, error);
   if (!fd) return is_passing(error);
   auto slot = limit_.admit();
   if (slot && handler_ != nullptr) {
@@ -96,10 +97,10 @@ bool LocalListener::accept_one(std::error_code& error) {
 }
 
 // The system says that it is out of descriptors before it looks whether anybody is there.
-bool LocalListener::refuse_one(std::error_code& error) {
+bool LocalListener::refuse_one(int listening, std::error_code& error) {
   const std::error_code why = error;
   const bool was_there = limit_.spare().lend([&] {
-    UniqueFd fd = socket_.accept(error);
+    UniqueFd fd = accept_at(listening, error);
     if (!fd) return false;
     refuse_client(std::move(fd));
     return true;
@@ -115,14 +116,34 @@ void LocalListener::report(std::error_code error) {
   handler_->accept_failed(error);
 }
 
+SocketLook LocalListener::look_after() {
+  if (handler_ == nullptr || !watched_) return {};
+  UniqueFd old;
+  try {
+    old = socket_.renew();
+  } catch (const std::system_error& error) {
+    return {.is_new = false, .trouble = error.what()};
+  }
+  if (!old) return {};
+  watched_->release();
+  watched_->assign(socket_.fd());
+  accept_all(old.get());
+  return {.is_new = true, .trouble = {}};
+}
+
 void LocalListener::stop() {
   if (socket_.fd() < 0) return;
   socket_.remove();
   socket_.refuse_more();
-  std::error_code error;
-  for (int i = 0; i != most_waiting && socket_.fd() >= 0 && accept_one(error); ++i) {
-  }
+  accept_all(socket_.fd());
   close();
+}
+
+// The handler may close everything meanwhile.
+void LocalListener::accept_all(int listening) {
+  std::error_code error;
+  for (int i = 0; i != most_waiting && socket_.fd() >= 0 && accept_one(listening, error); ++i) {
+  }
 }
 
 void LocalListener::close() {

@@ -49,9 +49,15 @@ void PeerSession::drain(core::TimePoint until, std::function<void()> done) {
                     [impl = impl_, until, done = std::move(done)]() mutable { impl->drain(until, std::move(done)); });
 }
 
+void PeerSession::leave_socket() { impl_->leave_socket(); }
+
 void PeerSession::report(std::function<void(PeerReport)> done) {
   boost::asio::post(impl_->strand(), [impl = impl_, done = std::move(done)] {
-    if (!impl->is_abandoned()) done(impl->report());
+    if (impl->is_abandoned()) return;
+    SocketLook socket = impl->look_after_socket();
+    PeerReport report = impl->report();
+    report.socket = std::move(socket);
+    done(std::move(report));
   });
 }
 

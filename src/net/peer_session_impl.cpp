@@ -101,6 +101,12 @@ void PeerSession::Impl::apply(PeerConfig config) {
   });
 }
 
+SocketLook PeerSession::Impl::look_after_socket() {
+  SocketLook look;
+  if (!is_socket_left_) guarded([&] { look = listener_->look_after(); });
+  return look;
+}
+
 // --- clients
 
 void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {

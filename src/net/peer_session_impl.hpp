@@ -43,6 +43,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   const Strand& strand() const { return strand_; }
   void abandon() { is_abandoned_ = true; }  // no callback is called from now on
   bool is_abandoned() const { return is_abandoned_; }
+  void leave_socket() { is_socket_left_ = true; }
 
   // On the strand, and not from within each other.
   void start();
@@ -52,6 +53,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void apply(PeerConfig config);
   void stop_listening(std::function<void()> done);
   void drain(core::TimePoint until, std::function<void()> done);
+  SocketLook look_after_socket();
   PeerReport report() const;
   // Closes everything, tells nobody.
   void release();
@@ -126,6 +128,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   PeerServices services_;
   FailedHandler failed_;
   std::atomic<bool> is_abandoned_{false};
+  std::atomic<bool> is_socket_left_{false};
   bool has_ended_ = false;  // released: nothing is open and the engine is told nothing more
 
   core::PeerEngine engine_;

@@ -3,6 +3,7 @@
 
 #include <lonc/app/peer_fleet.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -58,6 +59,10 @@ struct FleetFixture {
         if (peer.status.state != PeerState::up) return false;
       return true;
     });
+  }
+
+  auto times(std::string_view text) {
+    return std::ranges::count_if(log.lines(), [&](const auto& line) { return line.find(text) != std::string::npos; });
   }
 
   bool is_open(const std::string& id) { return connect_local(directory / id).second == 0; }
@@ -182,4 +187,44 @@ TEST_CASE("a peer that is taken out of service stays so when its session is made
   CHECK(f.fleet.without_socket().empty());
   f.fleet.resume("msul1");
   CHECK(f.all_up());
+}
+
+TEST_CASE("PeerFleet: sockets that are gone are made anew when somebody asks, and told of in one line") {
+  FleetFixture f;
+  f.fleet.start({f.config("msul1"), f.config("msul3")});
+  REQUIRE(f.all_up());
+  std::filesystem::remove(f.directory / "msul1");
+  std::filesystem::remove(f.directory / "msul3");
+  f.report();
+  CHECK(f.is_open("msul1"));
+  CHECK(f.is_open("msul3"));
+  CHECK(f.log.has("The sockets of msul1, msul3 were gone"));
+  CHECK(f.fleet.without_socket().empty());
+
+  std::filesystem::remove(f.directory / "msul1");
+  std::filesystem::create_directory(f.directory / "msul1");
+  const auto told = [&f] { return f.times("There is no socket for msul1: "); };
+  f.report();
+  f.report();
+  CHECK(told() == 1);
+  CHECK(f.fleet.without_socket() == std::vector<std::string>{"msul1"});
+  std::filesystem::remove(f.directory / "msul1");
+  f.report();
+  CHECK(f.fleet.without_socket().empty());
+  CHECK(f.is_open("msul1"));
+}
+
+TEST_CASE("PeerFleet: a session that is replaced does not take the socket of its successor for somebody else's") {
+  FleetFixture f;
+  f.fleet.start({f.config("msul1")});
+  REQUIRE(f.all_up());
+  bool is_told = false;
+  f.fleet.report([&](const auto& /*reports*/) { is_told = true; });
+  PeerConfig moved = f.config("msul1");
+  moved.name = "elsewhere.example";
+  f.fleet.apply({moved}, std::chrono::steady_clock::now());
+  CHECK(f.until([&] { return is_told; }));
+  CHECK(f.is_open("msul1"));
+  CHECK(f.times("msul1: ") == 0);
+  CHECK(f.times("gone") == 0);
 }

@@ -123,6 +123,78 @@ TEST_CASE("SocketFile: the longest path that the system allows can be used") {
   CHECK(connect_local(path).second == 0);
 }
 
+TEST_CASE("SocketFile: a name that is gone is made anew, and who waits at the socket of before is served") {
+  const TempDir directory;
+  const std::string path = directory / "a";
+  SocketFile socket(path, 0640, "");
+  CHECK_FALSE(socket.renew());
+  const auto waiting = connect_local(path);
+  ::unlink(path.c_str());
+  const UniqueFd old = socket.renew();
+  REQUIRE(old);
+  CHECK((status_of(path).st_mode & 0777) == 0640);
+  CHECK_FALSE(socket.renew());
+  std::error_code error;
+  CHECK(lonc::net::accept_at(old.get(), error));
+  CHECK(connect_local(path).second == 0);
+  CHECK(socket.accept(error));
+  CHECK(directory.names().size() == 1);
+}
+
+TEST_CASE("SocketFile: an abandoned socket in its place is replaced, anything else is left alone") {
+  const TempDir directory;
+  const std::string path = directory / "a";
+  SocketFile socket(path, 0600, "");
+  {
+    const SocketFile other(path, 0600, "");
+    CHECK_THROWS_WITH(socket.renew(), Catch::Contains("another process's"));
+    ::rename(path.c_str(), (directory / "b").c_str());
+  }
+  ::rename((directory / "b").c_str(), path.c_str());
+  CHECK(socket.renew());
+  CHECK(connect_local(path).second == 0);
+  ::unlink(path.c_str());
+  std::ofstream(path) << "precious";
+  CHECK_THROWS_WITH(socket.renew(), Catch::Contains("left alone"));
+  CHECK(S_ISREG(status_of(path).st_mode));
+  ::unlink(path.c_str());
+  CHECK(socket.renew());
+}
+
+TEST_CASE("SocketFile: what was removed on purpose stays so") {
+  const TempDir directory;
+  SocketFile socket(directory / "a", 0600, "");
+  socket.remove();
+  CHECK_FALSE(socket.renew());
+  CHECK(directory.names().empty());
+}
+
+TEST_CASE("LocalListener makes a socket anew that is gone, and serves who had connected") {
+  Fixture f;
+  const auto listener = f.listen();
+  CHECK_FALSE(listener->look_after().is_new);  // it has not begun
+  run_ready(f.io);
+  const Wire before = f.connect();
+  CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
+  const Wire waiting = f.connect();
+  ::unlink(f.path.c_str());
+  CHECK(listener->look_after().is_new);
+  CHECK(f.accepted.clients.size() == 2);
+  const auto again = listener->look_after();
+  CHECK_FALSE(again.is_new);
+  CHECK(again.trouble.empty());
+  const Wire after = f.connect();
+  CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 3; }));
+  CHECK(f.accepted.errors.empty());
+  ::rename(f.directory.path().c_str(), (f.directory.path() + ".away").c_str());
+  CHECK_THAT(listener->look_after().trouble, Catch::Contains("No such file"));
+  ::rename((f.directory.path() + ".away").c_str(), f.directory.path().c_str());
+  CHECK(listener->look_after().trouble.empty());
+  listener->stop();
+  CHECK_FALSE(listener->look_after().is_new);
+  CHECK(f.directory.names().empty());
+}
+
 TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
   Fixture f;
   const auto listener = f.listen();

@@ -26,6 +26,8 @@ class AdminDoor {
   // A non-blocking connection; none and `error` if there is none (EAGAIN) or it failed.
   virtual net::UniqueFd accept(std::error_code& error) = 0;
   virtual AdminAccess access_of(int fd) const = 0;
+  // See net::SocketFile.
+  virtual net::UniqueFd renew() { return {}; }
   // Nobody who did not connect before gets in any more.
   virtual void close() = 0;
 };

@@ -43,6 +43,9 @@ class AdminServer {
 
   void start(std::unique_ptr<AdminDoor> door);
 
+  // If the door's name is gone, it is made anew; the log tells it. Without a door: nothing.
+  void look_after();
+
   // Closes the door and what is connected; those who wait for an answer get 503. Then calls `done`, on the server's
   // strand. Also if it never started.
   void stop(std::function<void()> done);

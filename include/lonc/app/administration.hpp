@@ -19,9 +19,11 @@
 #include <boost/asio/thread_pool.hpp>
 #include <prometheus/registry.h>
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace lonc::app {
 
@@ -47,6 +49,8 @@ class Administration {
 
   // Without it the peers are served just the same: what is wrong is told in the log.
   void start();
+  // Makes the admin socket anew if it is gone, or could not be made before.
+  void look_after();
   // `done` comes on any strand when nobody is answered any more.
   void stop(std::function<void()> done);
 
@@ -57,7 +61,9 @@ class Administration {
   void tell_not_modest(const std::error_code& error);
   void handle(AdminRequest request, AdminApi::Done done);
   void add_routes();
+  void open_admin_socket();
   std::unique_ptr<AdminDoor> open_socket();
+  void complain(std::string_view what, const std::exception& error);
   void open_address();
   PeersDone reconnect(const PeerChoice& choice);
   PeersDone drain(const PeerChoice& choice);
@@ -72,6 +78,8 @@ class Administration {
   boost::asio::thread_pool pool_{1};  // for what is long, so that the loop need not; it ends before these
   AdminServer server_;
   AdminServer reading_server_;  // over TCP
+  bool is_open_ = false;        // the admin socket
+  bool is_trouble_told_ = false;
 };
 
 }  // namespace lonc::app

@@ -76,6 +76,7 @@ class Daemon {
   net::SpoolerOptions watched_spooler_options();
   std::vector<std::string> host_ids() const;
   void fit_clients(std::string_view prefix);
+  void look_after_files();
   ParentReport report() const;
   template <typename Result>
   void on_disk_thread(std::function<Result()> work, std::function<void(Result)> done);

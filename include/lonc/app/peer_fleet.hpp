@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -47,9 +48,9 @@ class PeerFleet {
   // Until resume() or apply(), also if its session is made anew meanwhile. What is in flight has until `until`.
   void pause(const std::string& id, core::TimePoint until);
 
-  // Peers whose socket can not be made, and is tried again.
+  // Peers whose socket can not be made, or was gone at the last report and could not be made anew; it is tried again.
   std::vector<std::string> without_socket() const;
-  // Of all peers, sorted by id. They are asked a few at a time, so that requests need not wait until all have answered.
+  // Of all peers, sorted by id. Sockets that are gone are made anew meanwhile. They are asked a few at a time, so that requests need not wait until all have answered.
   void report(std::function<void(std::vector<net::PeerReport>)> done);
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.
@@ -72,6 +73,7 @@ class PeerFleet {
   struct ReportRound;
 
   void report_some(const std::shared_ptr<ReportRound>& round);
+  void tell_of_sockets(const std::vector<net::PeerReport>& reports);
   void open(Member& member);
   void open_or_retry(const std::string& id);
   void open_failed(Member& member, const std::system_error& error);
@@ -88,6 +90,7 @@ class PeerFleet {
   std::map<std::string, Member> members_;
   std::map<std::uint64_t, std::unique_ptr<net::PeerSession>> leaving_;  // until they have drained
   std::map<std::string, net::Timer> restarts_;
+  std::set<std::string> lost_sockets_;  // of the sessions that have no name in the file system
   std::uint64_t last_generation_ = 0;
   bool is_stopping_ = false;
   bool is_draining_ = false;

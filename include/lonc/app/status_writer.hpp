@@ -28,7 +28,8 @@ class StatusWriter {
 
   // Soon, with what is true then.
   void write();
-  // Zero: only when asked. Each time the board's history gets a sample.
+  // Each time the board's history gets a sample. Zero: the files are written only when asked; the board is asked all the
+  // same, since that has sockets and other files looked after.
   void set_interval(core::Duration interval);
   void stop();
 
@@ -40,7 +41,7 @@ class StatusWriter {
   net::Strand strand_;
   const Needs needs_;
   net::Timer timer_;
-  core::Duration interval_{};
+  core::Duration interval_{-1};  // none has been set
   bool is_writing_ = false;
   bool is_asked_again_ = false;
   bool is_stopped_ = false;

@@ -31,6 +31,9 @@ class LocalListener : public std::enable_shared_from_this<LocalListener> {
   // `handler` is called on the strand until close(). Exceptions of it come out of the task.
   Task<void> run(Handler& handler);
 
+  // Whether the socket's name is still there, and its own; if not, it is made anew. Who has connected is served.
+  SocketLook look_after();
+
   // Removes the socket file if it is ours, accepts who is still waiting, and closes. Calls the handler.
   void stop();
   // The same, but nobody is accepted and the handler is not called.
@@ -40,8 +43,9 @@ class LocalListener : public std::enable_shared_from_this<LocalListener> {
   enum class Batch { drained, more, blocked };
 
   Batch accept_batch();
-  bool accept_one(std::error_code& error);
-  bool refuse_one(std::error_code& error);
+  bool accept_one(int listening, std::error_code& error);
+  bool refuse_one(int listening, std::error_code& error);
+  void accept_all(int listening);
   void report(std::error_code error);
 
   Strand strand_;

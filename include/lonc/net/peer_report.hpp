@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lonc/core/peer_status.hpp>
+#include <lonc/net/socket_file.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -24,6 +25,7 @@ struct PeerReport {
   core::Severity last_log_severity = core::Severity::notice;
   WallTime last_log_at{};
   std::size_t clients = 0;  // local clients connected now
+  SocketLook socket;
 
   // What the spool knows (net::SpoolReport); a session does not fill it in.
   std::optional<WallTime> delayed_oldest_at;  // when the oldest delayed message was left; none waits if there is none

@@ -83,7 +83,10 @@ class PeerSession {
   // Stops listening, lets what is in flight end until `until`, gives clients their answers and closes everything;
   // then calls `done`. A session that has failed calls it too. May be called again with another `until`.
   void drain(core::TimePoint until, std::function<void()> done);
+  // Whoever asks has the socket looked after: if its name is gone, it is made anew.
   void report(std::function<void(PeerReport)> done);
+  // Another session is about to take the socket's name; this one does not look after it any more.
+  void leave_socket();
 
  private:
   class Impl;

@@ -4,12 +4,22 @@
 
 #include <lonc/net/unique_fd.hpp>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <string>
 #include <system_error>
 
 namespace lonc::net {
+
+// A non-blocking connection to this listening socket; none and `error` if there is none (EAGAIN) or it failed.
+UniqueFd accept_at(int listening, std::error_code& error);
+
+// What has become of a socket's name.
+struct SocketLook {
+  bool is_new = false;  // it was gone and has been made anew
+  std::string trouble;  // why it is not there, or is somebody else's, and what to do; empty if all is well
+};
 
 class SocketFile {
  public:
@@ -20,12 +30,16 @@ class SocketFile {
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
-  // A non-blocking connection; none and `error` if there is none (EAGAIN) or it failed.
-  UniqueFd accept(std::error_code& error);
+  // Where the name is gone, or is that of a socket at which nobody listens: a new socket is bound to the path. Gives the
+  // one before, to which nobody can connect any more; who has already can still be accepted there. Nothing if all is
+  // well. Throws std::system_error, with what to do, where something is in the way; then all is as it was.
+  UniqueFd renew();
+
+  UniqueFd accept(std::error_code& error) { return accept_at(fd_.get(), error); }
 
   // Takes the name away, if it is still that of this socket.
   void remove();
-  // Lets nobody connect any more. Who has connected already can still be accepted.
+  // Lets nobody connect any more. Who has already can still be accepted.
   void refuse_more();
   void close() { fd_.reset(); }
 
@@ -33,13 +47,19 @@ class SocketFile {
   const std::string& path() const { return path_; }
 
  private:
-  void bind_in(int directory, const std::string& name, unsigned mode, const std::string& group);
+  UniqueFd publish();
+  struct stat bind_in(int directory, const std::string& name, int fd) const;
 
   std::string path_;
+  unsigned mode_;
+  std::string group_;
   UniqueFd fd_;
   bool is_named_ = false;
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };
+
+// True only if the system says that nobody listens. Never waits: a full backlog belongs to a live listener.
+bool is_abandoned_socket(const std::string& path);
 
 }  // namespace lonc::net
