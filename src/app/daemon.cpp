@@ -139,6 +139,8 @@ Daemon::~Daemon() = default;
 
 std::optional<std::string> Daemon::start() {
   if (auto error = acquire_pid_file()) return error->text;
+  if (!pid_file_.trouble().empty()) tell_of_pid_file();
+  pid_file_trouble_ = pid_file_.trouble();
 
   fit_clients("");
   tell(start_problems_, "");
@@ -364,6 +366,20 @@ void Daemon::fit_clients(std::string_view prefix) {
 void Daemon::look_after_files() {
   if (is_stopping_) return;
   administration_.look_after();
+  const PidFileLook look = pid_file_.look_after();
+  if (look.is_others) {
+    parent_.write(core::Severity::critical,
+                  look.trouble + "; this one ends, since the other has taken the pid file over");
+    return boost::asio::post(strand_, [this] { stop(now() + settings_.drain_timeout); });
+  }
+  if (look.is_new) parent_.write(core::Severity::warning, "The pid file was missing and has been made anew");
+  if (!look.trouble.empty() && look.trouble != pid_file_trouble_) tell_of_pid_file();
+  pid_file_trouble_ = look.trouble;
+}
+
+void Daemon::tell_of_pid_file() {
+  parent_.write(core::Severity::warning,
+                "lonc runs without its pid file: " + pid_file_.trouble() + "; it is tried again");
 }
 
 ParentReport Daemon::report() const {
@@ -377,6 +393,7 @@ ParentReport Daemon::report() const {
   parent.interval = settings_.status_interval;
   parent.log_level = log_level_word(log_.level());
   parent.log_lines_dropped = log_.dropped_lines();
+  if (!pid_file_.trouble().empty()) parent.problems.push_back(pid_file_.trouble());
   parent.is_ready = administration_.why_not_ready().empty();
   return parent;
 }
@@ -396,8 +413,7 @@ void Daemon::stop(core::TimePoint until) {
     boost::asio::post(strand_, [this, until] {
       fleet_.stop_listening([this, until] {
         // Not before the sockets: a successor that starts now must not have its own taken away.
-        pid_file_.release_path();
-        pid_file_.release_lock();
+        pid_file_.release();
         fleet_.drain(until, [this] { drained(); });
       });
     });

@@ -5,12 +5,39 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
-#include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace lonc::app {
+
+namespace {
+
+template <typename Number>
+std::optional<Number> number_in(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  while (true) {
+    const auto begin = line.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return words;
+    line.remove_prefix(begin);
+    const auto end = std::min(line.find_first_of(" \t"), line.size());
+    words.push_back(line.substr(0, end));
+    line.remove_prefix(end);
+  }
+}
+
+}  // namespace
 
 std::optional<Process> find_process(pid_t pid) {
   if (pid <= 0) return std::nullopt;
@@ -36,6 +63,22 @@ std::optional<Process> find_process(pid_t pid) {
 std::optional<std::string> process_name(pid_t pid) {
   auto process = find_process(pid);
   return process ? std::optional(std::move(process->name)) : std::nullopt;
+}
+
+std::optional<pid_t> lock_holder(std::string_view proc_locks, ino_t inode) {
+  constexpr std::size_t pid_word = 4;
+  constexpr std::size_t file_word = 5;
+  while (!proc_locks.empty()) {
+    const auto end = std::min(proc_locks.find('\n'), proc_locks.size());
+    const auto words = words_of(proc_locks.substr(0, end));
+    proc_locks.remove_prefix(std::min(end + 1, proc_locks.size()));
+    // "12: FLOCK  ADVISORY  WRITE 4711 08:01:131090 0 EOF"; "->" stands before one that waits. Devices are not compared:
+    // on some file systems stat(2) names another one.
+    if (words.size() <= file_word || words[1] != "FLOCK") continue;
+    const std::string_view file = words[file_word];
+    if (number_in<ino_t>(file.substr(file.rfind(':') + 1)) == inode) return number_in<pid_t>(words[pid_word]);
+  }
+  return std::nullopt;
 }
 
 }  // namespace lonc::app

@@ -191,6 +191,7 @@ std::string render_status_json(const ParentReport& parent, const std::vector<net
                     {"text", parent.text},
                     {"text_since", utc_text(parent.text_since)},
                     {"ready", parent.is_ready},
+                    {"problems", escaped(parent.problems)},
                     {"interval_s", seconds(parent.interval)},
                     {"log_level", parent.log_level},
                     {"last_log", last_log_of(last_message(parent), parent.last_log_at)},

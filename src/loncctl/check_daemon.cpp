@@ -24,6 +24,8 @@ std::vector<Problem> check_daemon(const StatusDocument& status) {
   if (!daemon.spool_trouble.empty())
     tell(Problem::Kind::error, "lonc does not send delayed messages: " + daemon.spool_trouble,
          "put the disk or the directory right; lonc goes on by itself");
+  for (const std::string& problem : daemon.problems)
+    tell(Problem::Kind::error, problem, "put the disk or the directory right; lonc goes on by itself");
   if (daemon.quarantined > 0)
     tell(Problem::Kind::warning, messages(daemon.quarantined, "was", "were") + " set aside and will not be sent",
          "look at them with `loncctl queue list --quarantine`; release or drop them");

@@ -5,7 +5,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <charconv>
 #include <string>
 
@@ -23,18 +22,6 @@ std::optional<Number> number_in(std::string_view text) {
   return number;
 }
 
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  while (true) {
-    const auto begin = line.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return words;
-    line.remove_prefix(begin);
-    const auto end = std::min(line.find_first_of(" \t"), line.size());
-    words.push_back(line.substr(0, end));
-    line.remove_prefix(end);
-  }
-}
-
 Problem finding(Problem::Kind kind, std::string file, std::string text, std::string remedy) {
   return {kind, std::move(file), 0, std::move(text), std::move(remedy)};
 }
@@ -42,7 +29,7 @@ Problem finding(Problem::Kind kind, std::string file, std::string text, std::str
 std::optional<pid_t> holder_of(const std::string& path, const std::string& proc_locks) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
-  return lock_holder(proc_locks, info.st_ino);
+  return app::lock_holder(proc_locks, info.st_ino);
 }
 
 bool is_lonc(const std::optional<std::string>& name) { return name && name->starts_with("lonc"); }
@@ -99,22 +86,6 @@ void check_spool_lock(std::vector<Problem>& problems, const std::string& path, c
 }
 
 }  // namespace
-
-std::optional<pid_t> lock_holder(std::string_view proc_locks, ino_t inode) {
-  constexpr std::size_t pid_word = 4;
-  constexpr std::size_t file_word = 5;
-  while (!proc_locks.empty()) {
-    const auto end = std::min(proc_locks.find('\n'), proc_locks.size());
-    const auto words = words_of(proc_locks.substr(0, end));
-    proc_locks.remove_prefix(std::min(end + 1, proc_locks.size()));
-    // "12: FLOCK  ADVISORY  WRITE 4711 08:01:131090 0 EOF"; "->" stands before one that waits. Devices are not compared:
-    // on some file systems stat(2) names another one.
-    if (words.size() <= file_word || words[1] != "FLOCK") continue;
-    const std::string_view file = words[file_word];
-    if (number_in<ino_t>(file.substr(file.rfind(':') + 1)) == inode) return number_in<pid_t>(words[pid_word]);
-  }
-  return std::nullopt;
-}
 
 std::vector<Problem> check_locks(const Node& node) {
   std::string proc_locks;

@@ -24,6 +24,14 @@ std::string text(const json& object, const char* name) {
   return value.is_string() ? printable(value.get<std::string>()) : std::string{};
 }
 
+std::vector<std::string> texts(const json& object, const char* name) {
+  std::vector<std::string> all;
+  for (const json& value : member(object, name)) {
+    if (value.is_string()) all.push_back(printable(value.get<std::string>()));
+  }
+  return all;
+}
+
 std::uint64_t number(const json& object, const char* name) {
   const json& value = member(object, name);
   return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
@@ -78,6 +86,7 @@ DaemonState daemon_of(const json& daemon) {
           .version = text(daemon, "program_version"),
           .text = text(daemon, "text"),
           .spool_trouble = text(delayed, "trouble"),
+          .problems = texts(daemon, "problems"),
           .pid = number(daemon, "pid"),
           .started = time(daemon, "started"),
           .delayed_waiting = number(delayed, "waiting"),

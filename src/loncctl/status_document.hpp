@@ -41,6 +41,7 @@ struct DaemonState {
   std::string version;
   std::string text;
   std::string spool_trouble;  // empty if there is none
+  std::vector<std::string> problems;
   std::uint64_t pid = 0;
   std::optional<WallTime> started;
   std::uint64_t delayed_waiting = 0;

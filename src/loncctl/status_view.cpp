@@ -103,6 +103,7 @@ std::string render_head(const StatusDocument& status, WallTime now, const Look& 
   const bool is_well = std::ranges::all_of(status.peers, [](const PeerState& peer) { return peer.state == "up"; });
   std::string text = render_line(head_line(status.peers), is_well ? Tone::good : Tone::strong, look) +
                      render_line(daemon_line(status.daemon, now), Tone::plain, look);
+  for (const std::string& problem : status.daemon.problems) text += render_line(problem, Tone::bad, look);
   if (!status.daemon.spool_trouble.empty())
     text += render_line("delayed messages are not sent: " + status.daemon.spool_trouble, Tone::bad, look);
   return text;

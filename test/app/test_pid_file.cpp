@@ -6,6 +6,7 @@
 
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,26 @@ pid_t dead_pid() {
   REQUIRE(child.wait() == 0);
   return pid;
 }
+
+// As on a full disk, no file can grow.
+class NoRoom {
+ public:
+  NoRoom() {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+    ::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~NoRoom() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, SIG_DFL);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 }  // namespace
 
@@ -119,22 +140,106 @@ TEST_CASE("loncron is not taken for a lonc") {
   CHECK_FALSE(file.acquire(dir / "lonc.pid"));
 }
 
-TEST_CASE("at stop the name goes before the lock, and a successor can start in between") {
+TEST_CASE("at stop the file goes, and a successor can start") {
   const TempDir dir;
   PidFile first;
   REQUIRE_FALSE(first.acquire(dir / "lonc.pid"));
-  first.release_path();
+  first.release();
   CHECK(dir.names().empty());
-  CHECK(first.is_held());
+  CHECK_FALSE(first.is_held());
 
   PidFile second;
   REQUIRE_FALSE(second.acquire(dir / "lonc.pid"));
-  first.release_path();
-  first.release_lock();
-  CHECK_FALSE(first.is_held());
+  first.release();
   CHECK(read_file(dir / "lonc.pid") == own_line());
   PidFile third;
   CHECK(third.acquire(dir / "lonc.pid"));
+}
+
+TEST_CASE("a pid file that was removed keeps a second instance away, and is made anew") {
+  const TempDir dir;
+  PidFile first;
+  REQUIRE_FALSE(first.acquire(dir / "lonc.pid"));
+  CHECK_FALSE(first.look_after().is_new);
+  std::filesystem::remove(dir / "lonc.pid");
+  PidFile second;
+  const auto error = second.acquire(dir / "lonc.pid");
+  REQUIRE(error);
+  CHECK(error->error == std::errc::file_exists);
+  CHECK(error->holder == ::getpid());
+  CHECK_FALSE(second.is_held());
+  CHECK(dir.names().empty());
+
+  CHECK(first.look_after().is_new);
+  CHECK_FALSE(first.look_after().is_new);
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+  CHECK(second.acquire(dir / "lonc.pid"));
+}
+
+TEST_CASE("a pid file that names somebody else is replaced if nobody holds it, and is the other's if it is locked") {
+  const TempDir dir;
+  PidFile file;
+  REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+  std::filesystem::remove(dir / "lonc.pid");
+  write_file(dir / "lonc.pid", "1\n");
+  const int other = ::open((dir / "lonc.pid").c_str(), O_RDONLY);
+  REQUIRE(::flock(other, LOCK_EX) == 0);
+  const auto look = file.look_after();
+  CHECK(look.is_others);
+  CHECK(look.trouble.find("as process 1 ") != std::string::npos);
+  CHECK(read_file(dir / "lonc.pid") == "1\n");
+  ::close(other);
+  CHECK(file.look_after().is_new);
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+}
+
+TEST_CASE("the directory is made anew: the lock goes with it") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "logs");
+  PidFile first;
+  REQUIRE_FALSE(first.acquire(dir / "logs/lonc.pid"));
+  std::filesystem::remove_all(dir / "logs");
+  CHECK(first.look_after().trouble.find("No such file") != std::string::npos);
+  std::filesystem::create_directory(dir / "logs");
+  CHECK(first.look_after().is_new);
+  std::filesystem::remove(dir / "logs/lonc.pid");
+  PidFile second;
+  CHECK(second.acquire(dir / "logs/lonc.pid"));
+}
+
+TEST_CASE("a lonc of before, which locks the file alone, and this one keep each other away") {
+  const TempDir dir;
+  write_file(dir / "lonc.pid", own_line());
+  const int before = ::open((dir / "lonc.pid").c_str(), O_RDONLY);
+  REQUIRE(::flock(before, LOCK_EX) == 0);
+  PidFile file;
+  CHECK(file.acquire(dir / "lonc.pid"));
+  CHECK_FALSE(file.is_held());
+  ::close(before);
+  REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+  const int after = ::open((dir / "lonc.pid").c_str(), O_RDONLY);
+  CHECK(::flock(after, LOCK_EX | LOCK_NB) != 0);
+  ::close(after);
+}
+
+TEST_CASE("without room the lock is enough, and the file is written when there is room again") {
+  const TempDir dir;
+  const bool is_stale_there = GENERATE(false, true);
+  if (is_stale_there) write_file(dir / "lonc.pid", "4194300\n");
+  PidFile file;
+  {
+    const NoRoom none;
+    REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
+    CHECK(file.trouble().find("File too large") != std::string::npos);
+    CHECK(file.look_after().trouble == file.trouble());
+    PidFile second;
+    CHECK(second.acquire(dir / "lonc.pid"));
+    // It names nobody else.
+    CHECK((!std::filesystem::exists(dir / "lonc.pid") || read_file(dir / "lonc.pid").empty()));
+  }
+  CHECK(file.look_after().trouble.empty());
+  CHECK(read_file(dir / "lonc.pid") == own_line());
+  CHECK(file.trouble().empty());
 }
 
 TEST_CASE("a file that another put under our name is left alone") {
@@ -143,7 +248,7 @@ TEST_CASE("a file that another put under our name is left alone") {
   REQUIRE_FALSE(file.acquire(dir / "lonc.pid"));
   write_file(dir / "other", "1\n");
   std::filesystem::rename(dir / "other", dir / "lonc.pid");
-  file.release_path();
+  file.release();
   CHECK(read_file(dir / "lonc.pid") == "1\n");
 }
 
@@ -250,8 +355,7 @@ TEST_CASE("instances that follow one another are never two at a time") {
         if (::flock(alone, LOCK_EX | LOCK_NB) != 0) return 1;
         if (read_file(path) != own_line()) return 2;
         ::close(alone);
-        file.release_path();
-        file.release_lock();
+        file.release();
         ++won;
       }
       return 0;

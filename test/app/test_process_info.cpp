@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <string>
+
+using lonc::app::lock_holder;
 using lonc::app::process_name;
 using lonc::test::Child;
 
@@ -36,4 +39,18 @@ TEST_CASE("no process, no name") {
   CHECK_FALSE(process_name(0));
   CHECK_FALSE(process_name(-1));
   CHECK_FALSE(process_name(999'999'999));
+}
+
+TEST_CASE("the holder of a lock is found among all locks") {
+  const std::string locks =
+      "1: POSIX  ADVISORY  WRITE 11 08:01:777 0 EOF\n"
+      "2: FLOCK  ADVISORY  WRITE 22 08:01:778 0 EOF\n"
+      "2: -> FLOCK  ADVISORY  WRITE 33 08:01:779 0 EOF\n"
+      "3: FLOCK  ADVISORY  WRITE 44 00:2e:779 0 EOF\n";
+  CHECK_FALSE(lock_holder(locks, 777));
+  CHECK(lock_holder(locks, 778) == 22);
+  CHECK(lock_holder(locks, 779) == 44);
+  CHECK_FALSE(lock_holder(locks, 7));
+  CHECK_FALSE(lock_holder("", 1));
+  CHECK_FALSE(lock_holder("1: FLOCK", 1));
 }

@@ -73,7 +73,7 @@ PeerReport away_report() {
 
 const json expected_daemon = json::parse(R"json({
     "host_id": "msul1", "pid": 4711, "program_version": "0.1.0", "started": "2002-03-08T03:50:00.000Z",
-    "text": "Running", "text_since": "2002-03-08T03:51:00.000Z", "ready": true, "interval_s": 1.5, "log_level": "info",
+    "text": "Running", "text_since": "2002-03-08T03:51:00.000Z", "ready": true, "problems": [], "interval_s": 1.5, "log_level": "info",
     "last_log": {"at": "2002-03-08T03:51:00.000Z", "text": "Ready: 2 peers"},
     "delayed": {"open": false, "waiting": 0, "quarantined": 0, "for_unknown_hosts": 0, "other_files": 0,
                 "doubtful": 0, "doubtful_names": [], "trouble": null, "trouble_since": null},

@@ -5,7 +5,6 @@
 #include <loncctl/check_clock.hpp>
 #include <loncctl/check_daemon.hpp>
 #include <loncctl/check_disk.hpp>
-#include <loncctl/check_locks.hpp>
 #include <loncctl/check_peers.hpp>
 #include <loncctl/probe_command.hpp>
 
@@ -40,20 +39,6 @@ TEST_CASE("a full disk is an error, one that fills is a warning") {
   CHECK(contains(crowded->remedy, "df -i /x"));
   // btrfs and others count no files; /proc has no room at all.
   CHECK_FALSE(judge_room("/x", {.free_bytes = gigabyte, .total_bytes = gigabyte, .free_files = 0, .total_files = 0}));
-}
-
-TEST_CASE("the holder of a lock is found among all locks") {
-  const std::string locks =
-      "1: POSIX  ADVISORY  WRITE 11 08:01:777 0 EOF\n"
-      "2: FLOCK  ADVISORY  WRITE 22 08:01:778 0 EOF\n"
-      "2: -> FLOCK  ADVISORY  WRITE 33 08:01:779 0 EOF\n"
-      "3: FLOCK  ADVISORY  WRITE 44 00:2e:779 0 EOF\n";
-  CHECK_FALSE(lock_holder(locks, 777));
-  CHECK(lock_holder(locks, 778) == 22);
-  CHECK(lock_holder(locks, 779) == 44);
-  CHECK_FALSE(lock_holder(locks, 7));
-  CHECK_FALSE(lock_holder("", 1));
-  CHECK_FALSE(lock_holder("1: FLOCK", 1));
 }
 
 TEST_CASE("the clock is judged by the middle of several") {
@@ -96,6 +81,7 @@ TEST_CASE("what the daemon says of itself") {
   StatusDocument status;
   CHECK(check_daemon(status).empty());
   status.daemon.spool_trouble = "No space left on device";
+  status.daemon.problems = {"cannot write the pid file /l/lonc.pid: No space left on device"};
   status.daemon.quarantined = 2;
   status.daemon.for_unknown_hosts = 1;
   status.daemon.doubtful = 1;
@@ -106,12 +92,13 @@ TEST_CASE("what the daemon says of itself") {
   status.peers[2].id = "msul3";
   status.peers[2].state = "given_up";
   const auto problems = check_daemon(status);
-  REQUIRE(problems.size() == 6);
+  REQUIRE(problems.size() == 7);
   CHECK(problems[0].kind == Problem::Kind::error);
-  CHECK(problems[1].text == "2 delayed messages were set aside and will not be sent");
-  CHECK(problems[3].kind == Problem::Kind::note);
-  CHECK(problems[4].remedy == "loncctl reconnect msul1");
-  CHECK(problems[5].remedy == "loncctl reconnect msul3");
+  CHECK(problems[1].text == status.daemon.problems.front());
+  CHECK(problems[2].text == "2 delayed messages were set aside and will not be sent");
+  CHECK(problems[4].kind == Problem::Kind::note);
+  CHECK(problems[5].remedy == "loncctl reconnect msul1");
+  CHECK(problems[6].remedy == "loncctl reconnect msul3");
   CHECK(std::ranges::none_of(problems, [](const Problem& problem) { return problem.remedy.empty(); }));
 }
 

@@ -1,4 +1,6 @@
-"""What an administrator or a clean-up job does to the files of a running lonc: sockets and admin socket."""
+"""What an administrator or a clean-up job does to the files of a running lonc: sockets, pid file, admin socket."""
+import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -73,3 +75,49 @@ class LostSocketTest(E2eTest):
         wait_for((node.logs / "lonc.admin").is_socket, "the admin socket is there again")
         self.assertEqual(node.ctl("status").returncode, 0)
         node.wait_logged("The admin socket was gone")
+
+
+class LostPidFileTest(E2eTest):
+    def test_a_removed_pid_file_leads_to_no_second_lonc(self):
+        _, node = self.pair(["msul1"])
+        for arguments in ([], ["--daemonize"]):
+            node.pid_file.unlink(missing_ok=True)
+            done = node.run(*arguments)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"another lonc is running already, as process {node.process.pid}", done.stderr)
+            self.assertEqual(node.request("msul1", "echo:alive"), "alive")
+
+    def test_it_comes_back(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], settings={"status-interval": "1s"})
+        node.pid_file.unlink()
+        wait_for(node.pid_file.exists, "the pid file is there again")
+        self.assertEqual(node.pid(), node.process.pid)
+        node.wait_logged("The pid file was missing and has been made anew")
+        # The directory of the logs made anew.
+        node.logs.rename(node.directory / "old")
+        node.logs.mkdir()
+        wait_for(node.pid_file.exists, "the pid file is in the new directory")
+        done = node.run()
+        self.assertIn("another lonc is running already", done.stderr)
+
+    def test_somebody_elses(self):
+        """A lonc of before takes no notice of the lock on the directory: the later one stays."""
+        self.standin(["msul1"])
+        node = self.node(["msul1"], settings={"status-interval": "1s"})
+        node.wait_up("msul1")
+        node.pid_file.unlink()
+        with node.pid_file.open("w", encoding="ascii") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            other.write(f"{os.getpid()}\n")
+            other.flush()
+            self.assertEqual(node.process.wait(20), 0)
+            self.assertIn(f"another lonc is running already, as process {os.getpid()}", node.log())
+            self.assertEqual(node.pid_file.read_text(), f"{os.getpid()}\n")
+
+    def test_rubbish(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], settings={"status-interval": "1s"})
+        node.pid_file.unlink()
+        node.pid_file.write_text(f"{os.getppid()}\n")
+        wait_for(lambda: node.pid() == node.process.pid, "it is lonc's again")

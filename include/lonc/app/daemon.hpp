@@ -77,6 +77,7 @@ class Daemon {
   std::vector<std::string> host_ids() const;
   void fit_clients(std::string_view prefix);
   void look_after_files();
+  void tell_of_pid_file();
   ParentReport report() const;
   template <typename Result>
   void on_disk_thread(std::function<Result()> work, std::function<void(Result)> done);
@@ -112,6 +113,7 @@ class Daemon {
   Administration administration_;
   Watchdog watchdog_;
 
+  std::string pid_file_trouble_;  // that has been told
   std::optional<core::TimePoint> swept_at_;
   bool is_refresh_due_ = false;
   bool is_reloading_ = false;

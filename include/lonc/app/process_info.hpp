@@ -1,10 +1,11 @@
-// What /proc tells about another process by its pid. Nothing is remembered between calls.
+// What /proc tells about other processes. Nothing is remembered between calls.
 #pragma once
 
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace lonc::app {
 
@@ -18,5 +19,9 @@ std::optional<Process> find_process(pid_t pid);
 
 // Its name alone.
 std::optional<std::string> process_name(pid_t pid);
+
+// Who holds a lock by flock(2) on the file with this inode, from the text of /proc/locks. The process may have ended
+// and left the file open to a child. Nothing if nobody does.
+std::optional<pid_t> lock_holder(std::string_view proc_locks, ino_t inode);
 
 }  // namespace lonc::app

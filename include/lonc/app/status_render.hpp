@@ -32,6 +32,7 @@ struct ParentReport {
   std::string log_level{};    // a word of the setting
   bool is_ready = false;      // every socket listens, and it is not stopping
   std::uint64_t log_lines_dropped = 0;
+  std::vector<std::string> problems{};  // of its own files: an administrator has to do something
   std::vector<HistorySample> history{};
 };
 
