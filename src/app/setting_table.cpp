@@ -211,8 +211,10 @@ void add_delayed(Builder& table) {
 
 void add_limits(Builder& table) {
   table.heading("Limits");
-  table.count<unsigned>({"max-clients"}, &Settings::max_clients, 1, 1'000'000, Reload::yes,
-                        "How many local programs are served at once, all peers together.");
+  table.count<unsigned>(
+      {"max-clients"}, &Settings::max_clients, 1, 1'000'000, Reload::yes,
+      "How many local programs are served at once, all peers together. The clients of one peer have at most "
+      "half of these places. More are answered con_lost.");
   table.count<unsigned>({"max-queue"}, &Settings::max_queue, 1, 10'000'000, Reload::per_peer,
                         "How many requests wait for a connection to a peer. More are answered con_lost.");
   table.size({"max-line-length"}, &Settings::max_line_length, 1024, std::size_t{1024} * 1024 * 1024,

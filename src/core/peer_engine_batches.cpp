@@ -42,6 +42,10 @@ void PeerEngine::client_line_too_long(TimePoint, ClientId client) {
   effects_.reply(client, "error:line longer than " + std::to_string(settings_.max_line_length) + " bytes");
 }
 
+void PeerEngine::client_gone(ClientId client) {
+  if (queue_.remove(client) && queue_.empty()) gather_until_ = {};
+}
+
 // All of a batch wait for its last answer, and if it breaks all of them may have been carried out. So only what is quick
 // and only reads goes with others.
 bool PeerEngine::may_go_together(std::string_view line) const {

@@ -19,23 +19,36 @@ ClientLimit::ClientLimit(std::size_t limit, std::size_t refused_limit) : state_(
   state_->refused_limit = refused_limit;
 }
 
-std::optional<ClientLimit::Slot> ClientLimit::admit() {
-  if (take_place(state_->served, state_->limit)) return Slot(state_, false);
-  if (take_place(state_->refused, state_->refused_limit)) return Slot(state_, true);
+std::optional<ClientLimit::Slot> ClientLimit::Share::admit() {
+  State& all = *part_->all;
+  Place place = Place::over_share;
+  if (take_place(part_->served, (all.limit + 1) / 2)) {
+    if (take_place(all.served, all.limit)) return Slot(part_, Place::served);
+    part_->served.fetch_sub(1);
+    place = Place::over_limit;
+  }
+  if (take_place(all.refused, all.refused_limit)) return Slot(part_, place);
   return std::nullopt;
 }
 
 ClientLimit::Slot& ClientLimit::Slot::operator=(Slot&& other) noexcept {
   if (this != &other) {
     release();
-    state_ = std::move(other.state_);
-    is_refused_ = other.is_refused_;
+    part_ = std::move(other.part_);
+    place_ = other.place_;
   }
   return *this;
 }
 
 void ClientLimit::Slot::release() {
-  if (const auto state = std::exchange(state_, nullptr)) (is_refused_ ? state->refused : state->served).fetch_sub(1);
+  const auto part = std::exchange(part_, nullptr);
+  if (!part) return;
+  if (is_refused()) {
+    part->all->refused.fetch_sub(1);
+  } else {
+    part->served.fetch_sub(1);
+    part->all->served.fetch_sub(1);
+  }
 }
 
 }  // namespace lonc::net

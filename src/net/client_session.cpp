@@ -41,10 +41,12 @@ void ClientSession::turn_has_come() noexcept {
   guarded([this] { go_on(); });
 }
 
-void ClientSession::ready(bool has_ended) noexcept {
+void ClientSession::ready(SocketWatch::News news) noexcept {
   has_news_ = true;
-  may_have_ended_ = may_have_ended_ || has_ended;
+  may_have_ended_ = may_have_ended_ || news != SocketWatch::News::more;
+  is_gone_ = is_gone_ || news == SocketWatch::News::gone;
   guarded([this] {
+    if (is_gone_ && (step_ == Step::asking || step_ == Step::writing)) return end();
     if (step_ == Step::idle) {
       step_ = Step::reading;
       read_lines();
@@ -81,6 +83,7 @@ void ClientSession::read_lines() {
       return end();
     }
     give_line(read);
+    if (is_gone_ && step_ == Step::asking) return end();
     if (step_ != Step::answered || !finish_answer()) return;
   }
   put_off();
@@ -97,6 +100,7 @@ LineSocket::ReadResult ClientSession::next_line() {
 void ClientSession::give_line(const LineSocket::ReadResult& read) {
   step_ = Step::asking;
   looks_ = 0;
+  was_looked_after_ = false;
   is_giving_ = true;
   if (read.kind == LineSocket::Read::too_long) {
     handler_->client_line_too_long(id_);
@@ -109,7 +113,6 @@ void ClientSession::give_line(const LineSocket::ReadResult& read) {
 // The handler is in the midst of something: it hears of this client again in the next turn.
 void ClientSession::reply(std::string_view line) {
   if (step_ != Step::asking) return;
-  // The client has left, but what it said as whole lines is still carried out.
   if (!is_broken_ && socket_.send_line(line)) is_broken_ = true;
   step_ = Step::answered;
   if (!is_giving_) put_off();
@@ -156,12 +159,22 @@ void ClientSession::wait_for_more() {
 
 void ClientSession::put_off() { shared_.turn.add(shared_from_this()); }
 
-void ClientSession::watch(SocketWatch::Interest interest) {
+// Most are answered so soon that watching them meanwhile would cost more than all else.
+void ClientSession::look_after() {
+  if (step_ != Step::asking || is_watched_) return;
+  if (std::exchange(was_looked_after_, true)) try_to_watch(SocketWatch::Interest::reading);
+}
+
+std::error_code ClientSession::try_to_watch(SocketWatch::Interest interest) {
   const auto number = static_cast<std::uint64_t>(id_);
   const std::error_code error = is_watched_ ? shared_.watch.change(socket_.fd(), number, interest)
                                             : shared_.watch.add(socket_.fd(), number, interest);
-  if (error) return look_again_later();
-  is_watched_ = true;
+  if (!error) is_watched_ = true;
+  return error;
+}
+
+void ClientSession::watch(SocketWatch::Interest interest) {
+  if (try_to_watch(interest)) look_again_later();
 }
 
 // There is no descriptor for the watch just now. A client that found itself closed for that would get SIGPIPE.
@@ -170,7 +183,7 @@ void ClientSession::look_again_later() {
   retry_->expires_after(unwatched_pause);
   retry_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
-    if (!error && self) self->ready(true);
+    if (!error && self) self->ready(SocketWatch::News::ended);
   });
 }
 
@@ -180,7 +193,7 @@ void ClientSession::refuse() {
 }
 
 void ClientSession::end() {
-  if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_gone(id_);
+  if (handler_ != nullptr) std::exchange(handler_, nullptr)->client_gone(id_, step_ == Step::asking);
   close();
 }
 

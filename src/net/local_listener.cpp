@@ -44,7 +44,7 @@ void refuse_client(UniqueFd fd) {
 
 LocalListener::LocalListener(Strand strand, const std::string& path, unsigned mode, const std::string& group,
                              ClientLimit& limit)
-    : strand_(std::move(strand)), socket_(path, mode, group), limit_(limit), pause_(strand_) {}
+    : strand_(std::move(strand)), socket_(path, mode, group), limit_(limit), share_(limit), pause_(strand_) {}
 
 Task<void> LocalListener::run(Handler& handler) {
   const auto self = shared_from_this();
@@ -87,8 +87,9 @@ bool LocalListener::accept_one(int listening, std::error_code& error) {
   UniqueFd fd = accept_at(listening, error);
   if (is_out_of_descriptors(error)) return refuse_one(listening, error);
   if (!fd) return is_passing(error);
-  auto slot = limit_.admit();
+  auto slot = share_.admit();
   if (slot && handler_ != nullptr) {
+    if (slot->is_refused() && is_to_be_told(reported_refusal_)) handler_->client_refused(slot->place());
     handler_->client_connected(std::move(fd), std::move(*slot));
   } else {
     refuse_client(std::move(fd));
@@ -109,11 +110,15 @@ bool LocalListener::refuse_one(int listening, std::error_code& error) {
   return was_there;
 }
 
-void LocalListener::report(std::error_code error) {
+bool LocalListener::is_to_be_told(std::optional<std::chrono::steady_clock::time_point>& last) const {
   const auto now = std::chrono::steady_clock::now();
-  if (handler_ == nullptr || (reported_ && now - *reported_ < report_interval)) return;
-  reported_ = now;
-  handler_->accept_failed(error);
+  if (handler_ == nullptr || (last && now - *last < report_interval)) return false;
+  last = now;
+  return true;
+}
+
+void LocalListener::report(std::error_code error) {
+  if (is_to_be_told(reported_)) handler_->accept_failed(error);
 }
 
 SocketLook LocalListener::look_after() {

@@ -15,6 +15,8 @@ namespace lonc::net {
 namespace {
 
 constexpr std::chrono::seconds refused_client_time{5};
+constexpr std::chrono::milliseconds clients_interval{
+    200};  // after one to two of them a client that has left is noticed
 constexpr std::chrono::seconds far_off{1};
 constexpr core::Duration late = std::chrono::milliseconds{100};  // at most
 
@@ -41,6 +43,7 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       turn_(std::make_shared<Turn>(strand_)),
       watch_(std::make_shared<SocketWatch>(strand_, static_cast<SocketWatch::Handler&>(*this))),
       shared_{strand_, *turn_, *watch_, *this, events_},
+      clients_timer_(strand_),
       timer_(strand_),
       drain_timer_(strand_),
       state_since_(std::chrono::system_clock::now()),
@@ -127,8 +130,21 @@ void PeerSession::Impl::accept_failed(std::error_code error) {
   });
 }
 
+void PeerSession::Impl::client_refused(ClientLimit::Place why) {
+  guarded([&] {
+    const std::string places = std::to_string(services_.client_limit.limit()) + " places for clients are taken";
+    const bool is_share = why == ClientLimit::Place::over_share;
+    log(core::Severity::warning, (is_share ? "Half of all " + places + " by clients of this peer" : "All " + places) +
+                                     ": further ones are answered con_lost; raise max-clients, and the limit on open "
+                                     "files with it");
+  });
+}
+
 void PeerSession::Impl::client_line(core::ClientId client, std::string_view line) {
-  guarded([&] { engine_.client_line(now(), client, line); });
+  guarded([&] {
+    engine_.client_line(now(), client, line);
+    if (!is_clients_timer_set_) look_after_clients();
+  });
 }
 
 void PeerSession::Impl::client_line_too_long(core::ClientId client) {
@@ -137,16 +153,36 @@ void PeerSession::Impl::client_line_too_long(core::ClientId client) {
 
 void PeerSession::Impl::client_answered(core::ClientId) { check_drained(); }
 
-void PeerSession::Impl::client_gone(core::ClientId client) {
+void PeerSession::Impl::client_gone(core::ClientId client, bool was_waiting) {
+  if (was_waiting) guarded([&] { engine_.client_gone(client); });
   clients_.erase(client);
   check_drained();
 }
 
-void PeerSession::Impl::socket_ready(std::uint64_t number, bool has_ended) {
+// Goes on for as long as any waits for its answer.
+void PeerSession::Impl::look_after_clients() {
+  is_clients_timer_set_ = true;
+  clients_timer_.expires_after(clients_interval);
+  clients_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->has_ended_) return;
+    self->is_clients_timer_set_ = false;
+    self->guarded([&] {
+      bool is_any_busy = false;
+      for (const auto& [id, client] : self->clients_) {
+        client->look_after();
+        is_any_busy = is_any_busy || client->is_busy();
+      }
+      if (is_any_busy) self->look_after_clients();
+    });
+  });
+}
+
+void PeerSession::Impl::socket_ready(std::uint64_t number, SocketWatch::News news) {
   const auto found = clients_.find(core::ClientId{number});
   if (found == clients_.end()) return;
   const auto client = found->second;
-  client->ready(has_ended);
+  client->ready(news);
 }
 
 void PeerSession::Impl::reply(core::ClientId client, std::string_view line) {
@@ -365,6 +401,7 @@ void PeerSession::Impl::call(std::function<void()> callback) {
 void PeerSession::Impl::release() {
   if (std::exchange(has_ended_, true)) return;
   listener_->close();
+  clients_timer_.cancel();
   timer_.cancel();
   drain_timer_.cancel();
   delayed_ = {};

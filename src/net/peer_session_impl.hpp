@@ -86,16 +86,17 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   // LocalListener::Handler
   void client_connected(UniqueFd fd, ClientLimit::Slot slot) override;
   void accept_failed(std::error_code error) override;
+  void client_refused(ClientLimit::Place why) override;
 
   // ClientSession::Handler
   void client_line(core::ClientId client, std::string_view line) override;
   void client_line_too_long(core::ClientId client) override;
   void client_answered(core::ClientId client) override;
-  void client_gone(core::ClientId client) override;
+  void client_gone(core::ClientId client, bool was_waiting) override;
   void client_failed(std::exception_ptr failure) override { fail(failure); }
 
   // SocketWatch::Handler
-  void socket_ready(std::uint64_t number, bool has_ended) override;
+  void socket_ready(std::uint64_t number, SocketWatch::News news) override;
 
   // LondConnection::Handler
   void connection_started(core::ConnectionId connection) override;
@@ -114,6 +115,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void refresh_status();
   LondConnection* find(core::ConnectionId id);
   std::shared_ptr<LondConnection> take(core::ConnectionId id);
+  void look_after_clients();
   void arm_timer();
   void timer_fired();
   void check_drained();
@@ -141,6 +143,9 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   const std::shared_ptr<SocketWatch> watch_;  // of the clients
   std::uint32_t events_ = 0;                  // see guarded(); they may overflow
   const ClientSession::Shared shared_;
+
+  Timer clients_timer_;
+  bool is_clients_timer_set_ = false;
 
   Timer timer_;
   core::TimePoint deadline_ = core::never;     // of the engine

@@ -16,6 +16,11 @@ constexpr std::size_t most_at_once = 64;  // then others on the loop have their 
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
+SocketWatch::News news_of(std::uint32_t events) {
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) return SocketWatch::News::gone;
+  return (events & EPOLLRDHUP) != 0 ? SocketWatch::News::ended : SocketWatch::News::more;
+}
+
 }  // namespace
 
 std::error_code SocketWatch::open() {
@@ -92,7 +97,7 @@ void SocketWatch::look() {
   const int found = ::epoll_wait(epoll_->native_handle(), events.data(), most_at_once, 0);
   for (int i = 0; i < found && handler_ != nullptr; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    handler_->socket_ready(event.data.u64, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+    handler_->socket_ready(event.data.u64, news_of(event.events));
   }
   if (handler_ != nullptr && epoll_) wait();
 }

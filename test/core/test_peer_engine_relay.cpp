@@ -182,6 +182,40 @@ TEST_CASE("a full queue is con_lost at once, since it may succeed later") {
   CHECK(h.take() == "write 1 a; reply 3 con_lost");
 }
 
+TEST_CASE("the request of a client that has left is dropped while it waits, and the others keep their order") {
+  auto settings = EngineHarness::default_settings();
+  settings.max_connections = 1;
+  settings.max_queue = 3;
+  EngineHarness h(settings);
+  h.come_up();
+  for (const std::uint64_t client : {1U, 2U, 3U, 4U}) h.ask(client, "put:" + std::to_string(client));
+  CHECK(h.take() == "write 1 put:1");
+  h.engine.client_gone(ClientId{3});
+  CHECK(h.engine.status().queued == 2);
+  h.ask(5, "put:5");  // there is room again
+  h.engine.client_gone(ClientId{1});  // in flight: its answer is taken and goes to nobody
+  for (int answers = 0; answers != 4; ++answers) h.line(1, "ok");
+  CHECK(h.take() == "reply 1 ok; write 1 put:2; reply 2 ok; write 1 put:4; reply 4 ok; write 1 put:5; reply 5 ok");
+}
+
+TEST_CASE("whoever leaves while it waits for the first connection, alone or with others, is not asked for any more") {
+  auto settings = EngineHarness::default_settings();
+  settings.pipeline_depth = 8;
+  settings.pipeline_safe = CommandSet::parse("get").value();
+  EngineHarness h(settings);
+  h.start();
+  h.ask(1, "get:1");
+  h.ask(2, "put:2");
+  h.ask(3, "get:3");
+  for (const std::uint64_t client : {1U, 2U, 3U}) h.engine.client_gone(ClientId{client});
+  h.engine.client_gone(ClientId{9});
+  CHECK(h.engine.status().queued == 0);
+  h.handshake(1, true);
+  CHECK(h.take().find("put") == std::string::npos);
+  h.advance(1h);
+  CHECK(h.take().find("reply") == std::string::npos);
+}
+
 TEST_CASE("a line too long is an error: it can never succeed") {
   EngineHarness h;
   h.come_up();

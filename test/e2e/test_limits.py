@@ -38,7 +38,7 @@ class LimitTest(E2eTest):
         slow.close()
 
     def test_too_many_clients(self):
-        _, node = self.pair(["msul1"], settings={"max-clients": "5"})
+        _, node = self.pair(["msul1"], settings={"max-clients": "10"})
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(node.client("msul1")) for _ in range(5)]
             self.assertEqual([client.ask("echo:in") for client in clients], ["in"] * 5)
@@ -46,6 +46,29 @@ class LimitTest(E2eTest):
                 self.assert_lost_at_once(node, "msul1")
             self.assertEqual([client.ask("echo:still in") for client in clients], ["still in"] * 5)
         node.wait_up("msul1")
+        node.wait_logged("WARNING: Half of all 10 places for clients are taken by clients of this peer")
+
+    def test_clients_of_a_silent_peer(self):
+        """They take no place from those of another peer, and give theirs back when they leave."""
+        peer, node = self.pair(["hung", "msul1"], settings={"max-clients": "200"})
+        asked = [node.client("hung") for _ in range(150)]
+        for client in asked:
+            client.send("delay:60000:never\n")
+        self.assertEqual(node.request("msul1", "echo:x"), "x")
+        for client in asked:
+            client.close()
+        self.assertEqual(node.request("msul1", "echo:x"), "x")
+        wait_for(lambda: node.peer("hung")["clients"] == 0, "their places are free", 3)
+        self.assertEqual(node.peer("hung")["queued"], 0)
+
+    def test_thousands_that_leave_at_once(self):
+        _, node = self.pair(["hung", "msul1"])
+        for _ in range(4200):
+            with node.client("hung") as client:
+                client.send("delay:60000:never\n")
+        self.assertEqual(self.assert_quick(0.5, node.request, "msul1", "echo:x"), "x")
+        wait_for(lambda: node.peer("hung")["clients"] == 0, "their places are free", 3)
+        self.assertEqual(node.peer("hung")["queued"], 0)
 
     def test_soft_limit_of_descriptors_is_raised(self):
         self.standin(["msul1"])
@@ -60,12 +83,12 @@ class LimitTest(E2eTest):
         node.wait_up("msul1")
         wait_for(lambda: re.search("WARNING: .*100", node.log()), "a warning")
         with contextlib.ExitStack() as stack:
-            served = [stack.enter_context(node.client("msul1")) for _ in range(10)]
-            self.assertEqual([client.ask("echo:before") for client in served], ["before"] * 10)
+            served = [stack.enter_context(node.client("msul1")) for _ in range(6)]
+            self.assertEqual([client.ask("echo:before") for client in served], ["before"] * 6)
             tally = load(node, ["msul1"], clients=300, requests=3000, per_connection=5)
             self.assertEqual((tally["wrong"], tally["error"]), (0, 0), tally)
             self.assertGreater(tally["con_lost"], 0, tally)
-            self.assertEqual([client.ask("echo:after") for client in served], ["after"] * 10)
+            self.assertEqual([client.ask("echo:after") for client in served], ["after"] * 6)
         node.wait_up("msul1")
         self.assertEqual(node.request("msul1", "echo:afterwards"), "afterwards")
 

@@ -30,8 +30,7 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session =
-        std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*clients.admit()), limits);
+    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*share.admit()), limits);
     boost::asio::post(strand, [held = session] { held->start(); });
   }
   ~Fixture() override {
@@ -46,9 +45,12 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   }
   void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
   void client_answered(ClientId) override { ++answered; }
-  void client_gone(ClientId) override { is_gone = true; }
+  void client_gone(ClientId, bool was_waiting) override {
+    is_gone = true;
+    left_waiting = was_waiting;
+  }
   void client_failed(std::exception_ptr with) override { failure = with; }
-  void socket_ready(std::uint64_t, bool has_ended) override { session->ready(has_ended); }
+  void socket_ready(std::uint64_t, SocketWatch::News news) override { session->ready(news); }
   void reply(const std::string& text) {
     boost::asio::post(strand, [this, text] { session->reply(text); });
   }
@@ -60,12 +62,14 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   std::uint32_t events = 1;
   const ClientSession::Shared shared{strand, *turn, *watch, *this, events};
   ClientLimit clients;
+  ClientLimit::Share share{clients};
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;
   std::optional<std::string> answer;
   std::vector<std::string> lines;
   int answered = 0;
   bool is_gone = false;
+  bool left_waiting = false;
   std::exception_ptr failure;
 };
 
@@ -115,15 +119,44 @@ TEST_CASE("ClientSession: a line too long is answered and its rest passed over")
   REQUIRE(run_until(f.io, [&] { return f.wire->received() == "error:line too long\nok\n"; }));
 }
 
-TEST_CASE("ClientSession: the answer for a client that has gone is dropped") {
+TEST_CASE("ClientSession: one that leaves before its answer gives its place back, one that may still read keeps it") {
   Fixture f;
-  REQUIRE(f.wire->send("a\n"));
+  SECTION("it was watched already") { run_ready(f.io); }
+  SECTION("it was not") {}
+  REQUIRE(f.wire->send("a\nb\n"));
   run_ready(f.io);
+  const auto look_after = [&] {
+    boost::asio::post(f.strand, [&] { f.session->look_after(); });
+    run_ready(f.io);
+  };
+  f.wire->end_writing();
+  for (int times = 0; times != 3; ++times) look_after();
+  CHECK_FALSE(f.is_gone);
   f.wire->close();
-  run_ready(f.io);
-  CHECK_FALSE(f.is_gone);  // its line is on its way and its answer belongs to nobody else
-  f.reply("late");
   CHECK(run_until(f.io, [&] { return f.is_gone; }));
+  CHECK(f.left_waiting);
+  CHECK(f.lines == Strings{"a"});
+  f.reply("late");
+  run_ready(f.io);
+  CHECK(f.answered == 0);
+}
+
+TEST_CASE("ClientSession: one that has said its line and left at once is gone with it, if the answer is not there") {
+  Fixture f;
+  run_ready(f.io);  // it is watched
+  REQUIRE(f.wire->send("a\n"));
+  f.wire->close();
+  SECTION("the answer has to be waited for") {
+    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+    CHECK(f.left_waiting);
+    CHECK(f.lines == Strings{"a"});
+  }
+  SECTION("the answer is there at once") {
+    f.answer = "ok";
+    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+    CHECK_FALSE(f.left_waiting);
+    CHECK(f.answered == 1);
+  }
 }
 
 TEST_CASE("ClientSession writes a long answer to a slow reader") {
@@ -331,14 +364,15 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
 TEST_CASE("ClientSession: many that are looked at again and again hold no buffer for that") {
   constexpr std::uint64_t many = 300;
   Fixture f;
-  ClientLimit limit(many, 5);
+  const ClientLimit limit(2 * many, 5);
+  ClientLimit::Share share(limit);
   std::vector<lonc::net::UniqueFd> theirs;
   std::vector<std::shared_ptr<ClientSession>> sessions;
   for (std::uint64_t number = 100; number != 100 + many; ++number) {
     auto [fd, other] = lonc::test::socket_pair();
     theirs.push_back(std::move(other));
     sessions.push_back(std::make_shared<ClientSession>(
-        f.shared, ClientId{number}, std::move(fd), std::move(*limit.admit()), ClientSession::Limits{100, 10s, 10s}));
+        f.shared, ClientId{number}, std::move(fd), std::move(*share.admit()), ClientSession::Limits{100, 10s, 10s}));
   }
   const std::size_t before = ::mallinfo2().uordblks;
   for (const auto& session : sessions) session->start();

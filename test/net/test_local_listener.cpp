@@ -30,9 +30,11 @@ struct Accepted : LocalListener::Handler {
     slots.push_back(std::move(slot));
   }
   void accept_failed(std::error_code error) override { errors.push_back(error); }
+  void client_refused(ClientLimit::Place why) override { refusals.push_back(why); }
   std::vector<UniqueFd> clients;
   std::vector<ClientLimit::Slot> slots;
   std::vector<std::error_code> errors;
+  std::vector<ClientLimit::Place> refusals;
 };
 
 struct Fixture {
@@ -214,7 +216,7 @@ TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
 }
 
 TEST_CASE("LocalListener: clients over the limit are marked, those over both limits refused at once") {
-  Fixture f(2, 1);
+  Fixture f(4, 1);
   const auto listener = f.listen();
   std::vector<Wire> crowd;
   for (int i = 0; i != 4; ++i) {
@@ -226,6 +228,7 @@ TEST_CASE("LocalListener: clients over the limit are marked, those over both lim
   REQUIRE(f.accepted.slots.size() == 3);
   CHECK_FALSE(f.accepted.slots[1].is_refused());
   CHECK(f.accepted.slots[2].is_refused());
+  CHECK(f.accepted.refusals == std::vector{ClientLimit::Place::over_share});
   f.accepted.slots.clear();
   CHECK(f.clients.served() == 0);
 }

@@ -58,19 +58,38 @@ TEST_CASE("PeerSession: a client that left gets nothing, and nobody else gets it
   CHECK(f.answers(next, "for next\n"));
 }
 
-TEST_CASE("PeerSession: every line that was read whole is sent, also if the client has left before the first answer") {
+TEST_CASE("PeerSession: a client that left before its answer gives its place back at once") {
   SessionFixture f;
+  f.config.engine.max_connections = 1;
   f.start();
-  auto gone = f.client_with("one\ntwo\nthree\nhalf");
-  REQUIRE(f.has_request("one"));
+  auto waits = f.client_with("slow\n");
+  REQUIRE(f.has_request("slow"));
+  auto gone = f.client_with("never sent\nnor this\n");
+  auto half_closed = f.client_with("wanted\n");
+  half_closed.end_writing();
+  REQUIRE(f.until([&] { return f.report()->status.queued == 2; }));
   gone.close();
+  waits.close();
+  REQUIRE(f.until([&] { return f.clients.served() == 1; }));
+  CHECK(f.report()->status.queued == 1);
   f.peer().wire.send("1\n");
-  REQUIRE(f.has_request("two"));
+  REQUIRE(f.has_request("wanted"));
   f.peer().wire.send("2\n");
-  REQUIRE(f.has_request("three"));
-  f.peer().wire.send("3\n");
-  REQUIRE(f.until([&] { return f.clients.served() == 0; }));
-  CHECK(f.peer().requests == std::vector<std::string>{"one", "two", "three"});
+  CHECK(f.answers(half_closed, "2\n"));
+  CHECK(f.peer().requests == std::vector<std::string>{"slow", "wanted"});
+}
+
+TEST_CASE("PeerSession tells of clients that were refused for want of places, and what to raise") {
+  SessionFixture f;
+  f.clients.set_limit(2);
+  f.start();
+  REQUIRE(f.is_up());
+  auto served = f.client();
+  auto refused = f.client_with("x\n");
+  CHECK(f.answers(refused, "con_lost\n"));
+  CHECK(f.log.has(
+      "Half of all 2 places for clients are taken by clients of this peer: further ones are answered con_lost; "
+      "raise max-clients"));
 }
 
 TEST_CASE("PeerSession: a late line makes the connection unusable") {

@@ -22,8 +22,11 @@ struct Fixture : SocketWatch::Handler {
     watch->close();
     run_ready(io);
   }
-  void socket_ready(std::uint64_t number, bool has_ended) override {
-    told.push_back(std::to_string(number) + (has_ended ? " ended" : " ready"));
+  void socket_ready(std::uint64_t number, SocketWatch::News news) override {
+    const bool is_more = news == SocketWatch::News::more;
+    told.push_back(std::to_string(number) + (is_more                           ? " ready"
+                                             : news == SocketWatch::News::gone ? " gone"
+                                                                               : " ended"));
     if (closes) watch->close();
   }
 
@@ -51,9 +54,12 @@ TEST_CASE("SocketWatch tells each change once, also what was there already, and 
   CHECK(f.told == Strings{"7 ready"});  // nobody has read it, and it is no news
   REQUIRE(wire.send("b"));
   REQUIRE(run_until(f.io, [&] { return f.told == Strings{"7 ready", "7 ready"}; }));
-  wire.close();
+  wire.end_writing();
   REQUIRE(run_until(f.io, [&] { return f.told.size() == 3; }));
   CHECK(f.told.back() == "7 ended");
+  wire.close();
+  REQUIRE(run_until(f.io, [&] { return f.told.size() == 4; }));
+  CHECK(f.told.back() == "7 gone");
 }
 
 TEST_CASE("SocketWatch tells of room to write only where that was asked for") {

@@ -33,6 +33,11 @@ class Fifo {
     if (size_ == 0 && slots_.size() > most_kept) clear();
     return value;
   }
+  // Takes one out from between; the older it is the less that costs.
+  void erase(std::size_t number) {
+    for (; number != 0; --number) slots_[place(number)] = std::move(slots_[place(number - 1)]);
+    pop();
+  }
   void clear() { *this = {}; }
 
  private:

@@ -33,6 +33,8 @@ class RequestQueue {
   }
   const QueuedRequest& front() const { return is_together_next() ? together_.front() : alone_.front(); }
   QueuedRequest pop() { return (is_together_next() ? together_ : alone_).pop(); }
+  // A client has at most one here. False if it has none.
+  bool remove(ClientId client) { return remove(together_, client) || remove(alone_, client); }
   // Of those that may go together.
   const QueuedRequest& together(std::size_t number) const { return together_[number]; }
   void pop_together(std::size_t requests) {
@@ -40,6 +42,15 @@ class RequestQueue {
   }
 
  private:
+  static bool remove(Fifo<QueuedRequest>& requests, ClientId client) {
+    for (std::size_t number = 0; number != requests.size(); ++number) {
+      if (requests[number].client != client) continue;
+      requests.erase(number);
+      return true;
+    }
+    return false;
+  }
+
   Fifo<QueuedRequest> together_;
   Fifo<QueuedRequest> alone_;
 };

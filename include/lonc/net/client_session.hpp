@@ -16,6 +16,7 @@
 #include <exception>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 namespace lonc::net {
 
@@ -29,8 +30,9 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
     virtual void client_line_too_long(core::ClientId client) = 0;
     // The answer to its line has been written, as far as it could be.
     virtual void client_answered(core::ClientId client) = 0;
-    // It closed its end or was closed for being slow. Not called after close().
-    virtual void client_gone(core::ClientId client) = 0;
+    // It closed its end, perhaps before its answer (`was_waiting`), or was closed for being slow. Not called after close(),
+    // nor from within another of these calls.
+    virtual void client_gone(core::ClientId client, bool was_waiting) = 0;
     // An exception, also one of the calls above, ended the session: where no caller is there to get it.
     virtual void client_failed(std::exception_ptr failure) = 0;
   };
@@ -46,7 +48,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
 
   struct Limits {
     std::size_t line_length;
-    core::Duration write_timeout;    // a client that takes nothing of its reply for so long is closed
+    core::Duration write_timeout;  // a client that takes nothing of its reply for so long is closed
     core::Duration refused_timeout;  // for a refused client to say its line
   };
 
@@ -54,7 +56,10 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
 
   void start();
   // What the watch tells; the number is that of the id.
-  void ready(bool has_ended) noexcept;
+  void ready(SocketWatch::News news) noexcept;
+  // To be called now and then: one that has waited for its answer since the last call is watched from now on, so that it
+  // is noticed if it leaves.
+  void look_after();
   void turn_has_come() noexcept override;
 
   void reply(std::string_view line);
@@ -67,11 +72,11 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
 
  private:
   enum class Step : unsigned char {
-    reading,   // looks for a line, now or when its turn has come
-    idle,      // the watch will tell when there is more to read
-    asking,    // the handler has a line
+    reading,  // looks for a line, now or when its turn has come
+    idle,  // the watch will tell when there is more to read
+    asking,  // the handler has a line
     answered,  // the reply has been handed to the socket; goes on in the next turn
-    writing,   // the client must take some of the reply first; the watch will tell
+    writing,  // the client must take some of the reply first; the watch will tell
     ended,
   };
 
@@ -85,6 +90,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   void write_rest();
   void wait_for_more();
   void put_off();
+  std::error_code try_to_watch(SocketWatch::Interest interest);
   void watch(SocketWatch::Interest interest);
   void look_again_later();
   void refuse();
@@ -96,18 +102,20 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   core::ClientId id_;
   ClientLimit::Slot slot_;
   LineSocket socket_;
-  core::Duration patience_;               // with one that takes nothing, or that says nothing and is to be refused
-  std::unique_ptr<Timer> timer_;          // most clients never need one
-  std::unique_ptr<Timer> retry_;          // only where the watch has failed
+  core::Duration patience_;  // with one that takes nothing, or that says nothing and is to be refused
+  std::unique_ptr<Timer> timer_;  // most clients never need one
+  std::unique_ptr<Timer> retry_;  // only where the watch has failed
   core::TimePoint end_at_ = core::never;  // then the client is closed for being slow
   Step step_ = Step::reading;
   std::uint32_t seen_events_ = 0;  // as of the last look
-  unsigned char looks_ = 0;        // since the last line
-  bool is_giving_ = false;   // the handler is being called with a line
-  bool is_broken_ = false;   // the reply could not be written
+  unsigned char looks_ = 0;  // since the last line
+  bool is_giving_ = false;  // the handler is being called with a line
+  bool is_broken_ = false;  // the reply could not be written
   bool is_watched_ = false;
   bool has_news_ = false;  // told by the watch, and not received since
   bool may_have_ended_ = false;
+  bool is_gone_ = false;
+  bool was_looked_after_ = false;  // since the last line
 };
 
 }  // namespace lonc::net

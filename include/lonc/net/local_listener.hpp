@@ -9,6 +9,7 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,7 +23,9 @@ class LocalListener : public std::enable_shared_from_this<LocalListener> {
   struct Handler {
     virtual ~Handler() = default;
     virtual void client_connected(UniqueFd fd, ClientLimit::Slot slot) = 0;
+    // Told seldom, however often it happens.
     virtual void accept_failed(std::error_code error) = 0;
+    virtual void client_refused(ClientLimit::Place why) = 0;
   };
 
   // Binds and listens; clients wait until start(). Throws std::system_error.
@@ -46,15 +49,18 @@ class LocalListener : public std::enable_shared_from_this<LocalListener> {
   bool accept_one(int listening, std::error_code& error);
   bool refuse_one(int listening, std::error_code& error);
   void accept_all(int listening);
+  bool is_to_be_told(std::optional<std::chrono::steady_clock::time_point>& last) const;
   void report(std::error_code error);
 
   Strand strand_;
   SocketFile socket_;
   ClientLimit& limit_;
+  ClientLimit::Share share_;
   Handler* handler_ = nullptr;  // none before run() and after close()
   std::optional<boost::asio::posix::basic_stream_descriptor<Strand>> watched_;
   Timer pause_;
   std::optional<std::chrono::steady_clock::time_point> reported_;
+  std::optional<std::chrono::steady_clock::time_point> reported_refusal_;
 };
 
 // A client for whom there is no place: its line is read if it has come already, con_lost is the answer.

@@ -20,11 +20,16 @@ namespace lonc::net {
 // Used on its strand only.
 class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
  public:
+  enum class News {
+    more,  // it has become readable, or writable where that was asked for
+    ended,  // it says nothing more, but may still read
+    gone,  // it was closed or reset: whatever is sent reaches nobody
+  };
   struct Handler {
     virtual ~Handler() = default;
-    // The socket that was added as `number` has become readable, or writable where that was asked for, or it has ended.
-    // Told once for each change, as it came; so one that was closed in the meantime may still be named.
-    virtual void socket_ready(std::uint64_t number, bool has_ended) = 0;
+    // Of the socket that was added as `number`. Told once for each change, as it came; so one that was closed in the
+    // meantime may still be named.
+    virtual void socket_ready(std::uint64_t number, News news) = 0;
   };
   enum class Interest { reading, reading_and_writing };
 
