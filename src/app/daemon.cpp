@@ -35,6 +35,7 @@ constexpr std::chrono::seconds sweep_interval{2};
 constexpr std::size_t most_problems_told = 20;
 
 constexpr std::chrono::seconds log_close_timeout{2};
+constexpr std::chrono::milliseconds log_start_timeout{500};
 constexpr std::chrono::seconds last_disk_work{2};
 constexpr std::chrono::seconds rest_of_stop{30};  // everything but drain-timeout, on a slow machine
 
@@ -162,6 +163,8 @@ std::optional<std::string> Daemon::start() {
   administration_.start();
   parent_.set_status("Running");
   parent_.write(core::Severity::notice, "Done starting initial servers: " + counted(fleet_.size(), "peer"));
+  // Whoever started lonc hears of a log that can not be written while there is somebody to hear it.
+  log_.flush(log_start_timeout);
   return std::nullopt;
 }
 
@@ -393,7 +396,9 @@ ParentReport Daemon::report() const {
   parent.interval = settings_.status_interval;
   parent.log_level = log_level_word(log_.level());
   parent.log_lines_dropped = log_.dropped_lines();
-  if (!pid_file_.trouble().empty()) parent.problems.push_back(pid_file_.trouble());
+  for (const std::string& trouble : {pid_file_.trouble(), log_.trouble()}) {
+    if (!trouble.empty()) parent.problems.push_back(trouble);
+  }
   parent.is_ready = administration_.why_not_ready().empty();
   return parent;
 }

@@ -97,7 +97,7 @@ std::string number_of_lines(std::uint64_t count) {
 
 }  // namespace
 
-// Runs on the log's thread alone, but for progress().
+// Runs on the log's thread alone, but for what is about progress, and trouble().
 class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit Sink(const LogOptions& options)
@@ -112,6 +112,11 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   void watch(spdlog::details::thread_pool* pool) { pool_ = pool; }
 
   std::uint64_t processed() const { return processed_.load(std::memory_order_acquire); }
+
+  std::string trouble() {
+    const std::lock_guard lock{progress_mutex_};
+    return trouble_;
+  }
 
   // Returns when a line has been dealt with, or after a moment.
   void wait_for_progress(std::uint64_t seen, std::chrono::steady_clock::time_point until) {
@@ -204,6 +209,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
       if (error) return error;
       lost_ = 0;
       complained_.clear();
+      set_trouble({});
     }
     return {};
   }
@@ -217,12 +223,17 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     return error;
   }
 
+  void set_trouble(std::string text) {
+    const std::lock_guard lock{progress_mutex_};
+    trouble_ = std::move(text);
+  }
+
   void lose(WallTime now, const std::error_code& error) {
     if (lost_++ == 0) lost_since_ = now;
     lost_cause_ = error.message();
+    set_trouble("cannot write the log " + file_.path() + ": " + lost_cause_);
     if (!complained_.insert(error.value()).second) return;
-    const std::string complaint =
-        "lonc: cannot write the log " + file_.path() + ": " + lost_cause_ + "; lines are lost until this is mended\n";
+    const std::string complaint = "lonc: " + trouble() + "; lines are lost until this is mended\n";
     net::write_all(STDERR_FILENO, complaint);
   }
 
@@ -243,7 +254,8 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   std::optional<WallTime> journal_trouble_told_;
   std::set<int> complained_;  // causes told on stderr since it last worked
   std::atomic<std::uint64_t> processed_{0};
-  std::mutex progress_mutex_;
+  std::mutex progress_mutex_;  // of trouble_ as well
+  std::string trouble_;
   std::condition_variable progress_;
 };
 
@@ -312,6 +324,8 @@ bool Log::close(std::chrono::milliseconds timeout) {
   queue_->pool.reset();
   return flushed;
 }
+
+std::string Log::trouble() const { return queue_->sink->trouble(); }
 
 std::uint64_t Log::dropped_lines() const {
   return queue_->pool ? queue_->pool->overrun_counter() : queue_->dropped_at_close;

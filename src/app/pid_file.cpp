@@ -56,8 +56,8 @@ void unlock(net::UniqueFd& fd) {
 
 // On such a disk lonc can not say who it is, but it can do its work.
 bool is_want_of_room(const std::error_code& error) {
-  return error == std::errc::no_space_on_device || error == std::errc::read_only_file_system ||
-         error == std::errc::file_too_large || error == std::error_code{EDQUOT, std::system_category()};
+  return error == std::errc::no_space_on_device || error == std::errc::file_too_large ||
+         error == std::error_code{EDQUOT, std::system_category()};
 }
 
 // True for a lonc that runs without taking the lock; loncron and its kin share the first letters.

@@ -47,26 +47,38 @@ std::vector<std::string> messages_of(const std::string& text) {
 
 using Messages = std::vector<std::string>;
 
-// A log path that holds up its writer until somebody reads.
-struct StuckDisk {
-  explicit StuckDisk(const TempDir& dir) : path(dir / "lonc.log") { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
+// A standard error that holds up its writer until somebody reads, as a disk that hangs does: all places of a log are
+// written to by the same thread.
+class StuckPlace {
+ public:
+  explicit StuckPlace(const TempDir& dir) : path_(dir / "full") {
+    REQUIRE(::mkfifo(path_.c_str(), 0600) == 0);
+    fd_ = ::open(path_.c_str(), O_RDWR | O_NONBLOCK);
+    while (::write(fd_, "x", 1) == 1) {
+    }
+    redirected_.emplace(path_);
+  }
+  ~StuckPlace() { ::close(fd_); }
+  StuckPlace(const StuckPlace&) = delete;
+  StuckPlace& operator=(const StuckPlace&) = delete;
 
   // Takes all lines up to the one that holds `last`.
-  std::string read_until(const std::string& last) const {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  std::string read_until(const std::string& last) {
     std::string text;
     wait_until([&] {
       char buffer[65536];
-      const ssize_t count = ::read(fd, buffer, sizeof buffer);
+      const ssize_t count = ::read(fd_, buffer, sizeof buffer);
       if (count > 0) text.append(buffer, static_cast<std::size_t>(count));
       const auto at = text.find(last);
       return at != std::string::npos && text.find('\n', at) != std::string::npos;
     });
-    ::close(fd);
-    return text;
+    return text.substr(text.find_first_not_of('x'));
   }
 
-  std::string path;
+ private:
+  std::string path_;
+  int fd_ = -1;
+  std::optional<StandardErrorTo> redirected_;
 };
 
 }  // namespace
@@ -147,10 +159,12 @@ TEST_CASE("a disk that fails costs lines, which are counted once it works again"
   std::filesystem::create_symlink("/dev/full", dir / "logs/lonc.log");
   for (int i = 0; i < 2; ++i) log.write(Severity::notice, parent, "lost, too");
   REQUIRE(log.flush(20s));
+  CHECK(log.trouble() == "cannot write the log " + (dir / "logs/lonc.log") + ": No space left on device");
   std::filesystem::remove(dir / "logs/lonc.log");
   log.write(Severity::notice, parent, "kept");
   log.write(Severity::notice, parent, "and again");
   REQUIRE(log.close(20s));
+  CHECK(log.trouble().empty());
 
   const auto messages = messages_of(read_file(dir / "logs/lonc.log"));
   REQUIRE(messages.size() == 3);
@@ -169,15 +183,15 @@ TEST_CASE("a disk that fails costs lines, which are counted once it works again"
 
 TEST_CASE("a full queue drops the oldest lines, blocks nobody and is told in the log") {
   const TempDir dir;
-  const StuckDisk disk{dir};
-  Log log{{disk.path, LogTarget::file, Severity::notice, 10}};
+  StuckPlace place{dir};
+  Log log{{dir / "lonc.log", LogTarget::standard_error, Severity::notice, 10}};
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 1000; ++i) log.write(Severity::notice, parent, "line " + std::to_string(i));
   CHECK(std::chrono::steady_clock::now() - begin < 5s);
   CHECK(log.dropped_lines() >= 985);
   CHECK_FALSE(log.flush(50ms));
 
-  const std::string text = disk.read_until("line 999");
+  const std::string text = place.read_until("line 999");
   const auto messages = messages_of(text);
   const std::regex note{"WARNING: (\\d+) log lines were dropped: more was said .*"};
   std::uint64_t told = 0;
@@ -198,15 +212,15 @@ TEST_CASE("a full queue drops the oldest lines, blocks nobody and is told in the
 
 TEST_CASE("a stuck disk does not hold up the end") {
   const TempDir dir;
-  const StuckDisk disk{dir};
+  StuckPlace place{dir};
   const auto begin = std::chrono::steady_clock::now();
   {
-    Log log{{disk.path, LogTarget::file, Severity::notice, 10}};
+    Log log{{dir / "lonc.log", LogTarget::standard_error, Severity::notice, 10}};
     for (int i = 0; i < 100; ++i) log.write(Severity::notice, parent, "stuck");
     CHECK_FALSE(log.close(100ms));
   }
   CHECK(std::chrono::steady_clock::now() - begin < 5s);
-  disk.read_until("stuck");  // lets the thread go before the test program ends
+  place.read_until("stuck");  // lets the thread go before the test program ends
 }
 
 TEST_CASE("a queue of no lines still takes one") {

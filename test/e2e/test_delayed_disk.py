@@ -85,7 +85,7 @@ class DiskTest(E2eTest):
         self.assertEqual(self.arrived(), self.left)
         self.assertEqual(self.spool.permanent("S"), self.left)
         self.assertEqual(self.spool.quarantined(), {})
-        self.assertIsNone(self.lonc.status()["daemon"]["delayed"]["trouble"])
+        wait_for(lambda: self.lonc.status()["daemon"]["delayed"]["trouble"] is None, "the status tells of no trouble", 20)
 
     def assert_live_was_undisturbed(self, running):
         tally = running.stop()
@@ -130,7 +130,8 @@ class DiskTest(E2eTest):
         small.mkdir()
         self.mount(small, "-t", "tmpfs", "-o", "size=64k", "none")
         (small / "log").write_text("1000000000:D:msul1:other:Thu Jan  1 00:00:00 1970\n" * 10)
-        self.spool.permanent_log.symlink_to(small / "log")
+        self.spool.permanent_log.touch()
+        self.mount(self.spool.permanent_log, "--bind", small / "log")
         filler = self.fill(small)
         self.leave(200)  # their lines need more than what is left of its last page
         self.start()
@@ -146,6 +147,51 @@ class DiskTest(E2eTest):
         self.assertEqual([line["command"] for line in lines if line and line["kind"] == "S"], self.left)
         self.assertEqual(sum(bool(line and line["kind"] == "D") for line in lines), 10)
         self.assertLessEqual(lines.count(None), 1)
+
+    # --- the disk of the logs
+
+    def fill_logs(self):
+        self.mount(self.lonc.logs, "-t", "tmpfs", "-o", "size=64k", "none")
+        return self.fill(self.lonc.logs)
+
+    def problems(self):
+        return self.lonc.admin().status()["daemon"]["problems"]
+
+    def test_logs_full_at_the_start(self):
+        """Requests are served, and what an administrator has to know is told wherever it can be."""
+        self.prepare(settings={"status-interval": "1s"})
+        filler = self.fill_logs()
+        self.leave(1)
+        self.lonc.launch()
+        self.lonc.wait_up("msul1", 20)
+        self.assertIn("cannot write the log", self.lonc.errors())
+        self.assertEqual(len(self.problems()), 2, self.problems())
+        self.assertIn("cannot write the pid file", self.problems()[0])
+        self.assertIn("lonc.log: No space left on device", self.problems()[1])
+        self.assertIn("cannot write the log", self.lonc.ctl("check").stdout)
+        again = self.lonc.run()
+        self.assertIn(f"another lonc is running already, as process {self.lonc.process.pid}", again.stderr)
+        # At most one whose line is missing: it waits for the log.
+        wait_for(lambda: "permanent log" in (self.lonc.admin().status()["daemon"]["delayed"]["trouble"] or ""),
+                 "the status says why delayed messages wait", 20)
+        self.assertEqual(self.lonc.request("msul1", "echo:alive"), "alive")
+        filler.unlink()
+        self.wait_delivered()
+        wait_for(lambda: self.lonc.pid() == self.lonc.process.pid, "the pid file is written")
+        wait_for(lambda: not self.problems(), "nothing is wrong")
+        self.lonc.wait_logged("log lines were lost since")
+        self.assertEqual(self.arrived(), self.left)
+
+    def test_logs_full_with_a_stale_pid_file(self):
+        """A file that is there has its room."""
+        self.prepare()
+        self.mount(self.lonc.logs, "-t", "tmpfs", "-o", "size=64k", "none")
+        self.lonc.pid_file.write_text("4194300\n")
+        self.fill(self.lonc.logs)
+        self.lonc.launch()
+        self.lonc.wait_up("msul1", 20)
+        self.assertEqual(self.lonc.pid(), self.lonc.process.pid)
+        self.assertEqual(len(self.problems()), 1, self.problems())
 
     # --- read-only
 

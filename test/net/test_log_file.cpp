@@ -4,6 +4,7 @@
 
 #include <lonc/net/log_file.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,7 @@
 
 using lonc::net::LogFile;
 using namespace lonc::test;
+using namespace std::chrono_literals;
 
 TEST_CASE("lines are appended to what is in the file") {
   const TempDir dir;
@@ -67,6 +69,45 @@ TEST_CASE("a full disk is an error") {
   std::filesystem::create_symlink("/dev/full", dir / "lonc.log");
   LogFile file{dir / "lonc.log"};
   CHECK(file.append("lost\n") == std::errc::no_space_on_device);
+}
+
+TEST_CASE("a link is not written through, whether there is something behind it or not") {
+  const TempDir dir;
+  const bool is_there = GENERATE(true, false);
+  if (is_there) write_file(dir / "precious", "precious\n");
+  std::filesystem::create_symlink("precious", dir / "lonc.log");
+  LogFile file{dir / "lonc.log"};
+  const auto error = file.append("line\n");
+  CHECK(error.message().find("remove it") != std::string::npos);
+  CHECK(read_file(dir / "precious") == (is_there ? "precious\n" : ""));
+  CHECK(std::filesystem::exists(dir / "precious") == is_there);
+  std::filesystem::remove(dir / "lonc.log");
+  CHECK_FALSE(file.append("line\n"));
+  // Nor when it comes later, even if it leads to the very file.
+  std::filesystem::rename(dir / "lonc.log", dir / "precious");
+  std::filesystem::create_symlink("precious", dir / "lonc.log");
+  CHECK(file.append("another\n"));
+}
+
+TEST_CASE("what is no plain file is an error at once, and /dev/null takes everything") {
+  const TempDir dir;
+  Child child{[&] {
+    LogFile file{dir / "lonc.log"};
+    ::mkfifo(file.path().c_str(), 0600);
+    if (file.append("line\n").message().find("remove it") == std::string::npos) return 1;
+    const int reader = ::open(file.path().c_str(), O_RDONLY | O_NONBLOCK);
+    if (!file.append("line\n")) return 2;
+    ::close(reader);
+    std::filesystem::remove(file.path());
+    std::filesystem::create_directory(file.path());
+    if (!file.append("line\n")) return 3;
+    std::filesystem::remove(file.path());
+    std::filesystem::create_symlink("/dev/null", file.path());
+    if (file.append("line\n")) return 4;
+    LogFile null{"/dev/null"};
+    return null.append("line\n") ? 5 : 0;
+  }};
+  CHECK(child.wait(20s) == 0);
 }
 
 TEST_CASE("after half a line of a process that was killed the next one begins on a line of its own") {

@@ -50,6 +50,9 @@ class Log : public net::LogSink {
   // the end of the process and the answer is false.
   bool close(std::chrono::milliseconds timeout);
 
+  // Why the file does not take lines now; empty if it does.
+  std::string trouble() const;
+
   // Lines that found the queue full.
   std::uint64_t dropped_lines() const;
 
