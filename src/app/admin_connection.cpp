@@ -77,6 +77,10 @@ void AdminConnection::request_read(beast::error_code error) {
 std::optional<AdminReply> AdminConnection::refusal() const {
   const auto& message = parser_->get();
   const bool is_tcp = family_ != AF_UNIX;
+  if (message.count(http::field::host) > 1) return admin_error(400, "the request has two Host headers");
+  // Where the body ends would be a guess, and with it what is asked.
+  if (message.count(http::field::transfer_encoding) != 0 && !parser_->chunked())
+    return admin_error(501, "the Transfer-Encoding is unknown here: use chunked or a Content-Length");
   if (is_tcp && !is_loopback_host(message[http::field::host]))
     return admin_error(403, "the Host of the request is not this machine: use localhost or its address");
   const bool is_reading = message.method() == http::verb::get || message.method() == http::verb::head;

@@ -3,12 +3,16 @@
 #include <lonc/core/session_cipher.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace lonc::core {
 
 namespace {
 
 constexpr std::size_t longest_command_word = 15;
+// The commands that take no argument. A client may send anything, a password alone: without a colon only these are shown.
+constexpr std::array<std::string_view, 9> bare_commands{
+    "close_connection_exit", "ekey", "exit", "init", "load", "ping", "userload", "pong", "version"};
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
 // Not isalnum(): the locale has no say in what is written.
@@ -37,7 +41,11 @@ void append_escaped(char c, std::string& out) {
 
 std::string command_word(std::string_view request) {
   if (is_encrypted_request(request)) request.remove_prefix(encrypt_prefix.size());
-  request = request.substr(0, request.find(':'));
+  const std::size_t colon = request.find(':');
+  if (colon == std::string_view::npos && !request.empty() &&
+      std::ranges::find(bare_commands, request) == bare_commands.end())
+    return "?";
+  request = request.substr(0, colon);
   std::string word{request.substr(0, longest_command_word)};
   for (char& c : word) {
     if (!is_word_byte(c)) c = '?';

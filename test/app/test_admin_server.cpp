@@ -174,6 +174,14 @@ TEST_CASE_METHOD(AdminFixture, "what is not HTTP is told so or cut off") {
   }
 }
 
+TEST_CASE_METHOD(AdminFixture, "a request of which the end or the host is a guess is not acted on") {
+  start();
+  CHECK(status_of(ask("POST /x HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n")) == "HTTP/1.1 501");
+  CHECK(status_of(ask("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n")) == "HTTP/1.1 501");
+  CHECK(status_of(ask("GET /x HTTP/1.1\r\nHost: localhost\r\nHost: a.example\r\n\r\n")) == "HTTP/1.1 400");
+  CHECK(ask("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n").ends_with("POST/xab"));
+}
+
 TEST_CASE_METHOD(AdminFixture, "who does not come to an end is cut off") {
   start();
   for (const char* text : {"", "GET / HT", "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nab"}) {

@@ -21,18 +21,27 @@ TEST_CASE("encrypt: is not the command word of an encrypted request") {
   CHECK(command_word("encrypt:auth:msu:korte:s3cret") == "auth");
   CHECK(command_word("encrypt:ping") == "ping");
   CHECK(command_word("encrypt:").empty());
-  CHECK(command_word("encrypt") == "encrypt");
+  CHECK(command_word("encrypt") == "?");
   CHECK(command_word("Encrypt:auth:x") == "Encrypt");
 }
 
-TEST_CASE("a request without a colon shows no more than fifteen bytes") {
-  CHECK(command_word("abcdefghijklmno") == "abcdefghijklmno");
-  CHECK(command_word("abcdefghijklmnop") == "abcdefghijklmno");
-  CHECK(command_word(std::string(100'000, 'x')) == "xxxxxxxxxxxxxxx");
+TEST_CASE("a command word is no longer than fifteen bytes") {
+  CHECK(command_word("abcdefghijklmno:") == "abcdefghijklmno");
+  CHECK(command_word("abcdefghijklmnop:") == "abcdefghijklmno");
+  CHECK(command_word(std::string(100'000, 'x') + ":") == "xxxxxxxxxxxxxxx");
+}
+
+TEST_CASE("a request without a colon is shown only if it is a command without arguments") {
+  CHECK(command_word("userload") == "userload");
+  CHECK(command_word("exit") == "exit");
+  CHECK(command_word("silentPW4711") == "?");
+  CHECK(command_word("encrypt:silentPW4711") == "?");
+  CHECK(command_word("pingpong") == "?");
+  CHECK(command_word("ping ") == "?");
 }
 
 TEST_CASE("bytes that no command has are shown as question marks") {
-  CHECK(command_word("a b<c>&\t\r\x01\xff-.") == "a?b?c????????");
+  CHECK(command_word("a b<c>&\t\r\x01\xff-.:") == "a?b?c????????");
   CHECK(command_word(std::string{"a\0b:c", 5}) == "a?b");
 }
 

@@ -9,7 +9,8 @@
 namespace lonc::core {
 
 // The command word of a request: what stands before the first colon, `encrypt:` left out and told by
-// `is_encrypted_request`. Never more than 15 bytes, bytes other than [A-Za-z0-9_] become '?'.
+// `is_encrypted_request`. Never more than 15 bytes, bytes other than [A-Za-z0-9_] become '?'. A request without a colon
+// that is none of the commands without arguments is "?": it may be a secret.
 // All that a log or a status ever shows of a request.
 std::string command_word(std::string_view request);
 
