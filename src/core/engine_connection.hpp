@@ -23,7 +23,7 @@ struct PeerEngine::Connection {
   Connection(ConnectionId connection_id, const PeerSettings& settings, bool send_pong)
       : id(connection_id), handshake(settings.peer_id, settings.own_id, send_pong, settings.is_this_server) {}
 
-  bool is_idle() const { return state == State::ready && !batch.is_in_flight(); }
+  bool is_idle() const { return state == State::ready && !is_outdated && !batch.is_in_flight(); }
   bool is_opening() const {
     return state == State::waiting || state == State::connecting || state == State::handshaking;
   }
@@ -41,6 +41,7 @@ struct PeerEngine::Connection {
   TimePoint ready_since{};
   TimePoint idle_since{};
   TimePoint answered_at{};
+  bool is_outdated = false;      // leads to an address that the peer had: takes nothing any more
   bool has_answered = false;     // one request at least: the connection works
   bool has_quick_batch = false;  // in flight is only what may go together with others
 };

@@ -66,6 +66,8 @@ Explanation explain(Errc error) {
       return {"a local client asked to close the connection", {}};
     case Errc::idle:
       return {"a surplus connection was not used for idle-timeout", {}};
+    case Errc::address_changed:
+      return {"the name of the peer has another address now", {}};
     case Errc::draining:
       return {"the session is coming to its end", {}};
     case Errc::exit_sent:

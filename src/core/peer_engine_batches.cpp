@@ -251,6 +251,7 @@ void PeerEngine::batch_answered(TimePoint now, Connection& connection) {
   if (is_exit) return end_connection(now, id, Errc::exit_sent);
   connection.idle_since = now;
   if (is_out_of_service()) return leave(now, connection);
+  if (connection.is_outdated) return end_connection(now, id, Errc::address_changed);
   if (!queue_.empty() || !delayed_->batch.empty()) dispatch(now);
   if (connections_.size() > settings_.min_connections) lower_deadline(now + settings_.idle_timeout);
 }

@@ -193,8 +193,8 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   const bool is_further = connection->is_opening() && state_ == PeerState::up && count_ready() > 0;
   const std::string_view awaited =
       connection->state == Connection::State::handshaking ? to_string(connection->handshake.step()) : "";
-  const bool is_own_doing =
-      error == Errc::idle || error == Errc::exit_sent || error == Errc::draining || error == Errc::close_requested;
+  const bool is_own_doing = error == Errc::idle || error == Errc::exit_sent || error == Errc::draining ||
+                            error == Errc::close_requested || error == Errc::address_changed;
   if (!is_own_doing && !is_further) note_error(now, error, awaited);
   end_batch(now, *connection, error, is_own_doing);
   if (state_ == PeerState::draining) return finish_drain();

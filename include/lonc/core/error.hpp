@@ -26,6 +26,7 @@ enum class Errc {
   reply_not_decodable,   // an `enc:` reply was malformed or decoded to something that is not a line
   close_requested,       // a local client asked for it with close_connection_exit
   idle,                  // a surplus connection had not been used for idle-timeout
+  address_changed,       // the peer's name has other addresses now
   draining,              // the session is coming to its end
   exit_sent,             // `exit` was passed on; lond ends the connection after it
 };

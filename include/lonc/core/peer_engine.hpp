@@ -51,6 +51,9 @@ class PeerEngine {
   void received_all(TimePoint now, ConnectionId connection, bool is_mid_line);
   void connection_closed(TimePoint now, ConnectionId connection, std::error_code error);
 
+  // The peer's name was looked up, and these lead to an address that it no longer has: they take nothing new.
+  void address_changed(TimePoint now, const std::vector<ConnectionId>& outdated);
+
   // --- from the spool
   // So many delayed messages are on the disk. Told whenever that may have become more.
   void delayed_waiting(TimePoint now, std::size_t messages);
