@@ -1,8 +1,7 @@
 #include <lonc/core/host_table.hpp>
 
-#include "numeric_address.hpp"
-
 #include <lonc/core/config_lines.hpp>
+#include <lonc/core/numeric_address.hpp>
 #include <lonc/core/text.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "numeric_address.hpp"
+#include <lonc/core/numeric_address.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 namespace lonc::net {
 
@@ -92,23 +93,40 @@ Task<void> LondConnection::wait_for_turn() {
 Task<std::error_code> LondConnection::connect() {
   const PeerAddress::Query query(address_, options_.resolve_timeout, wake_);
   while (!is_closed() && !query.is_done()) co_await wake_.wait();
-  std::error_code error = core::Errc::name_not_found;
-  if (!is_closed() && !query.endpoints().empty()) handler_->connection_started(id_);
-  for (const auto& endpoint : query.endpoints()) {
-    if (is_closed()) break;
-    handler_->connection_trying(endpoint);
-    error = co_await connect_to(endpoint);
+  if (is_closed()) co_return std::error_code();
+  const std::vector<PeerAddress::Endpoint> endpoints = query.endpoints();
+  if (endpoints.empty()) co_return core::Errc::name_not_found;
+  handler_->connection_started(id_);
+  const auto end = std::chrono::steady_clock::now() + options_.connect_timeout;
+  std::error_code error;
+  for (std::size_t left = endpoints.size(); left != 0 && !is_closed(); --left) {
+    endpoint_ = endpoints[endpoints.size() - left];
+    handler_->connection_trying(*endpoint_);
+    // An address that is silent must leave time for the others.
+    std::optional<core::Duration> limit;
+    if (left > 1) limit = (end - std::chrono::steady_clock::now()) / static_cast<int>(left);
+    error = co_await connect_to(*endpoint_, limit);
     if (!error) break;
+    address_->failed(endpoint_->address());
   }
   co_return error;
 }
 
-Task<std::error_code> LondConnection::connect_to(const PeerAddress::Endpoint& endpoint) {
+Task<std::error_code> LondConnection::connect_to(const PeerAddress::Endpoint& endpoint,
+                                                 std::optional<core::Duration> limit) {
   std::error_code error;
   UniqueFd fd = begin_connect(endpoint, error);
   if (error) co_return error;
   socket_ = std::make_unique<LineSocket>(strand_, std::move(fd), options_.line_limit);
+  std::shared_ptr<Timer> timer;
+  if (limit) {
+    timer = std::make_shared<Timer>(strand_, *limit);
+    timer->async_wait([socket = socket_.get(), alive = std::weak_ptr<Timer>(timer)](const auto& failure) {
+      if (!failure && !alive.expired()) socket->close();
+    });
+  }
   error = co_await socket_->wait_writable();
+  if (!socket_->is_open()) co_return core::Errc::connect_timeout;
   if (!error) error = connect_result(socket_->fd());
   if (error) socket_->close();
   co_return error;
@@ -208,6 +226,8 @@ void LondConnection::write_lines(std::string_view lines) {
 
 void LondConnection::set_line_limit(std::size_t bytes) {
   ticket_.release();
+  is_proven_ = true;
+  if (endpoint_) address_->worked(endpoint_->address());
   if (socket_) socket_->set_line_limit(bytes);
 }
 
@@ -218,6 +238,7 @@ std::error_code LondConnection::check_quiet() const {
 void LondConnection::close() {
   handler_ = nullptr;
   ticket_.release();
+  if (endpoint_ && !is_proven_) address_->failed(endpoint_->address());
   if (socket_) socket_->close();
   if (pause_ != nullptr) pause_->cancel();
   wake_.notify();

@@ -1,6 +1,7 @@
 #include <lonc/net/peer_address.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace lonc::net {
@@ -16,7 +17,7 @@ PeerAddress::PeerAddress(Resolver& resolver, Strand strand, std::string name, co
 }
 
 void PeerAddress::look_up() {
-  if (is_asking_) return;
+  if (is_numeric_ || is_asking_) return;
   is_asking_ = true;
   request_ = resolver_.lookup(name_, strand_, [weak = weak_from_this()](Resolver::Answer answer) {
     if (const auto self = weak.lock()) self->answered(std::move(answer));
@@ -28,6 +29,15 @@ void PeerAddress::answered(Resolver::Answer answer) {
   is_asking_ = false;
   if (!answer.error) last_good_ = std::move(answer.addresses);
   for (Query* const query : std::exchange(waiting_, {})) query->finish();
+  if (!answer.error && on_addresses_) on_addresses_();
+}
+
+bool PeerAddress::has(const boost::asio::ip::address& address) const {
+  return std::ranges::find(last_good_, address) != last_good_.end();
+}
+
+void PeerAddress::failed(const boost::asio::ip::address& address) {
+  if (preferred_ == address) preferred_.reset();
 }
 
 PeerAddress::Query::Query(std::shared_ptr<PeerAddress> owner, core::Duration timeout, AsyncEvent& wake)
@@ -53,7 +63,11 @@ void PeerAddress::Query::finish() {
 std::vector<PeerAddress::Endpoint> PeerAddress::Query::endpoints() const {
   std::vector<Endpoint> endpoints;
   for (const auto& address : owner_->last_good_) endpoints.emplace_back(address, owner_->port_);
-  if (!endpoints.empty()) {
+  const auto preferred = std::ranges::find_if(
+      endpoints, [this](const Endpoint& endpoint) { return endpoint.address() == owner_->preferred_; });
+  if (preferred != endpoints.end()) {
+    std::rotate(endpoints.begin(), preferred, std::next(preferred));
+  } else if (!endpoints.empty()) {
     const auto first = static_cast<std::ptrdiff_t>(first_ % endpoints.size());
     std::rotate(endpoints.begin(), endpoints.begin() + first, endpoints.end());
   }

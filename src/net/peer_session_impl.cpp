@@ -18,6 +18,7 @@ constexpr std::chrono::seconds refused_client_time{5};
 constexpr std::chrono::milliseconds clients_interval{
     200};  // after one to two of them a client that has left is noticed
 constexpr std::chrono::seconds far_off{1};
+constexpr std::chrono::seconds between_sweeps{10};  // SIGUSR1 comes in bursts, and name servers are not asked each time
 constexpr core::Duration late = std::chrono::milliseconds{100};  // at most
 
 core::TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -40,6 +41,8 @@ PeerSession::Impl::Impl(boost::asio::io_context& io, PeerConfig config, const Pe
       listener_(std::make_shared<LocalListener>(strand_, config_.socket_path, config_.socket_mode, config_.socket_group,
                                                 services_.client_limit)),
       address_(std::make_shared<PeerAddress>(services_.resolver, strand_, config_.name, config_.address, config_.port)),
+      address_timer_(strand_),
+      random_(static_cast<std::minstd_rand::result_type>(seed)),
       turn_(std::make_shared<Turn>(strand_)),
       watch_(std::make_shared<SocketWatch>(strand_, static_cast<SocketWatch::Handler&>(*this))),
       shared_{strand_, *turn_, *watch_, *this, events_},
@@ -77,13 +80,20 @@ void PeerSession::Impl::spawn(Coroutine task) {
 void PeerSession::Impl::start() {
   guarded([this] {
     subscribe_to_spool();
+    address_->on_addresses([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->guarded([&] { self->addresses_known(); });
+    });
+    look_again_later();
     engine_.start(now());
     spawn([this, listener = listener_] { return listener->run(*this); });
   });
 }
 
 void PeerSession::Impl::reconnect() {
-  guarded([this] { engine_.reconnect(now()); });
+  guarded([this] {
+    engine_.reconnect(now());
+    look_again(between_sweeps);
+  });
 }
 
 void PeerSession::Impl::pause(core::TimePoint until) {
@@ -91,7 +101,10 @@ void PeerSession::Impl::pause(core::TimePoint until) {
 }
 
 void PeerSession::Impl::resume() {
-  guarded([this] { engine_.resume(now()); });
+  guarded([this] {
+    engine_.resume(now());
+    look_again({});
+  });
 }
 
 // What names the peer and its socket is fixed for the life of a session.
@@ -101,6 +114,7 @@ void PeerSession::Impl::apply(PeerConfig config) {
     config_.resolve_timeout = config.resolve_timeout;
     config_.keep_alive = config.keep_alive;
     engine_.apply(now(), std::move(config.engine));
+    look_again({});
   });
 }
 
@@ -214,7 +228,7 @@ std::shared_ptr<LondConnection> PeerSession::Impl::take(core::ConnectionId id) {
 
 void PeerSession::Impl::open_connection(core::ConnectionId id, core::AttemptClass attempt) {
   const LondConnection::Options options{attempt, core::Handshake::line_limit, config_.resolve_timeout,
-                                        config_.keep_alive};
+                                        config_.keep_alive, config_.engine.connect_timeout};
   LondConnection::Handler& handler = *this;
   auto connection = std::make_shared<LondConnection>(strand_, id, address_, services_.gate, options, handler);
   connections_.push_back(connection);
@@ -404,6 +418,7 @@ void PeerSession::Impl::release() {
   clients_timer_.cancel();
   timer_.cancel();
   drain_timer_.cancel();
+  address_timer_.cancel();
   delayed_ = {};
   for (const auto& [id, client] : std::exchange(clients_, {})) client->close();
   watch_->close();

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -107,6 +108,11 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void received_all(core::ConnectionId connection, bool is_mid_line) override;
   void connection_closed(core::ConnectionId connection, std::error_code error) override;
 
+  // peer_session_address.cpp: a name that moves
+  void look_again_later();
+  void look_again(core::Duration not_within);
+  void addresses_known();
+
   template <typename Action>
   void guarded(Action action);
   template <typename Coroutine>
@@ -136,6 +142,9 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   core::PeerEngine engine_;
   std::shared_ptr<LocalListener> listener_;
   std::shared_ptr<PeerAddress> address_;
+  Timer address_timer_;
+  std::minstd_rand random_;  // for the jitter of address_timer_
+  core::TimePoint looked_again_{};
   std::unordered_map<core::ClientId, std::shared_ptr<ClientSession>> clients_;
   std::vector<std::shared_ptr<LondConnection>> connections_;
   Spooler::Handle delayed_;

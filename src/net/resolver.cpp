@@ -1,6 +1,7 @@
 #include <lonc/net/resolver.hpp>
 
 #include <lonc/core/error.hpp>
+#include <lonc/core/numeric_address.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -44,6 +45,13 @@ Resolver::Answer system_lookup(const std::string& name) {
   }
   ::freeaddrinfo(found);
   return answer;
+}
+
+// As in hosts.tab: what can be nobody's leads to this very server, or nowhere.
+bool is_of_one_machine(const boost::asio::ip::address& address) {
+  namespace ip = boost::asio::ip;
+  const auto v6 = address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
+  return core::is_of_one_machine(v6.to_bytes());
 }
 
 // Signals are the business of the thread that runs the loop.
@@ -144,6 +152,7 @@ struct Resolver::State : std::enable_shared_from_this<State> {
   Answer look_up(const std::string& name) const {
     try {
       Answer answer = lookup(name);
+      std::erase_if(answer.addresses, [](const auto& address) { return !is_of_one_machine(address); });
       if (!answer.error && answer.addresses.empty()) answer.error = core::Errc::name_not_found;
       return answer;
     } catch (...) {

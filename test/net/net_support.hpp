@@ -130,13 +130,15 @@ inline std::pair<net::UniqueFd, int> connect_local(const std::string& path) {
   return {std::move(fd), result == 0 ? 0 : errno};
 }
 
-// A TCP listener on 127.0.0.1 with a port of the system's choice.
+// A TCP listener on 127.0.0.1 with a port of the system's choice, or where it is told to be.
 class TcpListener {
  public:
-  TcpListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit TcpListener(in_addr_t where = INADDR_LOOPBACK, std::uint16_t port = 0)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(where);
+    address.sin_port = htons(port);
     socklen_t size = sizeof address;
     if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd_.get(), 64) != 0)
       throw std::runtime_error("listen");

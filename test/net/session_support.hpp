@@ -3,6 +3,7 @@
 
 #include "net/net_support.hpp"
 
+#include <lonc/core/error.hpp>
 #include <lonc/net/client_limit.hpp>
 #include <lonc/net/connect_gate.hpp>
 #include <lonc/net/peer_session.hpp>
@@ -10,8 +11,10 @@
 #include <lonc/net/spooler.hpp>
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lonc::test {
 
@@ -39,6 +42,32 @@ class ScriptedLond {
 
   Wire wire;
   std::vector<std::string> requests;
+};
+
+// A name server with one name. Shared with look-ups that outlive the test's resolver.
+class OneName {
+ public:
+  net::Resolver::Answer look_up() {
+    const std::lock_guard lock(mutex_);
+    ++asked_;
+    if (addresses_.empty()) return {core::Errc::name_not_found, {}};
+    return {{}, addresses_};
+  }
+  // None: the look-up fails.
+  void lead_to(const std::vector<std::string>& addresses) {
+    const std::lock_guard lock(mutex_);
+    addresses_.clear();
+    for (const auto& address : addresses) addresses_.push_back(boost::asio::ip::make_address(address));
+  }
+  int asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<boost::asio::ip::address> addresses_;
+  int asked_ = 0;
 };
 
 struct SessionFixture {
@@ -70,7 +99,10 @@ struct SessionFixture {
         io,
         [&] {
           if (auto fd = lond.accept()) connections.push_back(std::make_unique<ScriptedLond>(std::move(fd)));
+          if (auto fd = elsewhere ? elsewhere->accept() : net::UniqueFd())
+            moved.push_back(std::make_unique<ScriptedLond>(std::move(fd)));
           for (const auto& connection : connections) connection->poll();
+          for (const auto& connection : moved) connection->poll();
           return condition();
         },
         limit);
@@ -110,7 +142,10 @@ struct SessionFixture {
   TcpListener lond;
   std::vector<std::unique_ptr<ScriptedLond>> connections;
   KeptLog log;
-  net::Resolver resolver;
+  std::optional<TcpListener> elsewhere;  // where the peer's name may lead to, too
+  std::vector<std::unique_ptr<ScriptedLond>> moved;  // connections to there
+  std::shared_ptr<OneName> name = std::make_shared<OneName>();
+  net::Resolver resolver{4, [name = name](const std::string&) { return name->look_up(); }};
   net::ConnectGate gate{4};
   net::ClientLimit clients{100};
   boost::asio::io_context io;

@@ -135,6 +135,51 @@ TEST_CASE("PeerAddress: the name is looked up for each attempt, and the start ro
   CHECK(f.server->asked() == 3);
 }
 
+TEST_CASE("PeerAddress: the address that worked last is tried first, until it fails") {
+  Fixture f;
+  const auto peer = f.peer("fast");
+  const auto second = boost::asio::ip::make_address("192.0.2.2");
+  f.ask(peer);
+  peer->worked(second);
+  for (int i = 0; i != 3; ++i) CHECK(f.ask(peer) == Strings{"192.0.2.2:5663", "192.0.2.1:5663"});
+  peer->failed(boost::asio::ip::make_address("192.0.2.1"));
+  CHECK(f.ask(peer).front() == "192.0.2.2:5663");
+  peer->failed(second);
+  CHECK(f.ask(peer) != f.ask(peer));
+}
+
+TEST_CASE("PeerAddress: whoever wants to know is told of a look-up that brought addresses, and of no other") {
+  Fixture f;
+  for (const char* name : {"fast", "none"}) {
+    const auto peer = f.peer(name);
+    int told = 0;
+    peer->on_addresses([&] { ++told; });
+    f.ask(peer);
+    const bool is_known = std::string_view(name) == "fast";
+    CHECK(told == (is_known ? 1 : 0));
+    CHECK(peer->has(boost::asio::ip::make_address("192.0.2.1")) == is_known);
+  }
+}
+
+TEST_CASE("Resolver: what can be nobody's address is no answer") {
+  Fixture f;
+  namespace ip = boost::asio::ip;
+  const auto addresses = [&](std::vector<std::string> texts) {
+    Resolver resolver(1, [texts](const std::string&) {
+      Resolver::Answer answer;
+      for (const auto& text : texts) answer.addresses.push_back(ip::make_address(text));
+      return answer;
+    });
+    std::optional<Resolver::Answer> found;
+    const auto request = resolver.lookup("name", f.strand, [&](Resolver::Answer answer) { found = std::move(answer); });
+    REQUIRE(run_until(f.io, [&] { return found.has_value(); }));
+    return *found;
+  };
+  CHECK(addresses({"0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:0.0.0.0"}).error ==
+        lonc::core::Errc::name_not_found);
+  CHECK(addresses({"0.0.0.0", "127.0.0.1", "::1"}).addresses.size() == 2);
+}
+
 TEST_CASE("PeerAddress: an unknown name has no addresses") {
   Fixture f;
   CHECK(f.ask(f.peer("none")).empty());

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -42,6 +43,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
     std::size_t line_limit;
     core::Duration resolve_timeout;
     KeepAlive keep_alive;
+    core::Duration connect_timeout;  // for all addresses together; the engine watches over the whole of it
   };
 
   LondConnection(Strand strand, core::ConnectionId id, std::shared_ptr<PeerAddress> address, ConnectGate& gate,
@@ -60,13 +62,15 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   void close();
 
   core::ConnectionId id() const { return id_; }
+  // Where it is connected to, or is being; none before an address is known.
+  const std::optional<PeerAddress::Endpoint>& endpoint() const { return endpoint_; }
 
  private:
   class Pause;
 
   Task<void> wait_for_turn();
   Task<std::error_code> connect();
-  Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint);
+  Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint, std::optional<core::Duration> limit);
   Task<void> guard(Task<void> loop);
   Task<void> read_lines();
   Task<std::error_code> wait_readable();
@@ -83,6 +87,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   Options options_;
   Handler* handler_;  // none after close() or the last event
   ConnectGate::Ticket ticket_;  // until the handshake is over
+  std::optional<PeerAddress::Endpoint> endpoint_;
+  bool is_proven_ = false;  // lond is there: the handshake is over
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
   AsyncEvent wake_;  // before it is up: the turn, the name; afterwards: something to write
   std::error_code write_error_;

@@ -28,6 +28,7 @@ struct PeerConfig {
   std::string address;  // numeric
   std::uint16_t port = 0;
   core::Duration resolve_timeout = std::chrono::seconds{5};
+  core::Duration look_again = std::chrono::minutes{3};  // on average; while connected, whether the name moved
   KeepAlive keep_alive;
   std::string socket_path;
   unsigned socket_mode = 0600;
@@ -69,6 +70,7 @@ class PeerSession {
   PeerSession& operator=(const PeerSession&) = delete;
 
   void start();
+  // As the engine's; the name of a peer that is connected is looked up again, too.
   void reconnect();
   // See core::PeerEngine. The socket stays, and what is asked there is answered con_lost.
   void pause(core::TimePoint until);

@@ -24,7 +24,7 @@ class Resolver {
  public:
   struct Answer {
     std::error_code error;
-    std::vector<boost::asio::ip::address> addresses;  // not empty without an error
+    std::vector<boost::asio::ip::address> addresses;  // each of one machine; not empty without an error
   };
   // Blocks. Called on several threads at once.
   using Lookup = std::function<Answer(const std::string& name)>;
