@@ -8,10 +8,14 @@ packages_build=(
   libboost1.81-dev libboost-program-options1.81-dev libspdlog-dev libsystemd-dev
   nlohmann-json3-dev prometheus-cpp-dev
 )
-# To build and run the tests, and the demo with them.
+# To configure and build with the tests, and to run the demo.
+packages_demo=(
+  catch2 libgcrypt20-dev perl python3
+)
+# To run the tests.
 packages_test=(
-  catch2 chromium chromium-driver clang-format-19 iproute2 libcryptx-perl libgcrypt20-dev mandoc perl procps
-  prometheus python3 valgrind
+  "${packages_demo[@]}"
+  chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc procps prometheus valgrind
 )
 # For what .ci/run checks beyond the tests.
 packages_check=(
@@ -43,7 +47,7 @@ usage: cmake/bootstrap.sh COMMAND
   node [OPTION]...
              make the Debian package, and test it: its contents, its installation, and a booted node (as root);
              options are those of cmake/test_summary.py
-  install [build|test|check|bench|node]...
+  install [build|demo|test|check|bench|node]...
              only install the Debian packages (build, test and check when none is named)
   packages   print the packages of all groups, and do nothing
 EOF
@@ -114,7 +118,7 @@ build_dev() {
 }
 
 demo() {
-  install_missing "${packages_build[@]}" "${packages_test[@]}"
+  install_missing "${packages_build[@]}" "${packages_demo[@]}"
   build_dev lonc lond-standin
   exec bash "$root/cmake/demo.sh" "$root/build/dev"
 }
@@ -135,7 +139,7 @@ bench() {
 }
 
 chaos() {
-  install_missing "${packages_build[@]}" "${packages_test[@]}"
+  install_missing "${packages_build[@]}" "${packages_demo[@]}"
   local options
   use_ccache
   say "Building build/release and the peers and clients of build/bench"
@@ -165,6 +169,7 @@ install_groups() {
   for group in "$@"; do
     case $group in
       build) chosen+=("${packages_build[@]}") ;;
+      demo) chosen+=("${packages_demo[@]}") ;;
       test) chosen+=("${packages_test[@]}") ;;
       check) chosen+=("${packages_check[@]}") ;;
       bench) chosen+=("${packages_bench[@]}") ;;

@@ -1,6 +1,8 @@
 """A node of the network: its directories and files, and the real lonc at work in them."""
 import json
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -187,10 +189,20 @@ class Node:
     def ctl(self, *words, text="", seconds=30, lonc_user=USER, **options):
         """loncctl for this node, with the same settings; returns the finished process with its output."""
         pairs = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
-        command = [LONCCTL, *words, "--config", str(self.config), "--perlsetvar", str(self.perl_set_var),
+        # Somebody else need not be able to reach where the project was cloned.
+        program = self.copy_for_everybody(LONCCTL) if "user" in options else LONCCTL
+        command = [program, *words, "--config", str(self.config), "--perlsetvar", str(self.perl_set_var),
                    "--user", lonc_user, *pairs]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds * SLOWNESS,
                               check=False, **options)
+
+    def copy_for_everybody(self, program):
+        copy = self.directory / pathlib.Path(program).name
+        if not copy.exists():
+            shutil.copy(program, copy)
+        for folder in (copy.parent, copy.parent.parent):
+            folder.chmod(0o711)
+        return copy
 
     def admin(self, port=None):
         """The admin socket, or what is at this TCP port."""

@@ -70,6 +70,5 @@ class CallTest(CtlTest):
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
     def test_somebody_else(self):
-        os.chmod(self.directory, 0o711)
         done = self.run_ctl(self.lonc, "call", "msul1", "ping", code=UNREACHABLE, user="nobody", group="nogroup")
         self.assertRegex(done.stderr, "is not yours: it belongs to `root` .*, and you are `nobody`")

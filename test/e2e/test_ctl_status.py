@@ -74,7 +74,6 @@ class StatusTest(CtlTest):
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
     def test_somebody_else(self):
-        os.chmod(self.directory, 0o711)
         done = self.run_ctl(self.lonc, "status", code=UNREACHABLE, user="nobody", group="nogroup")
         self.assertRegex(done.stderr, r"lonc\.admin is not yours: it belongs to `root` \(uid 0\), and you are `nobody`")
         self.assertIn("or root", done.stderr)
@@ -83,7 +82,6 @@ class StatusTest(CtlTest):
     def test_member_of_the_group(self):
         """May look, and is told so where more is asked for."""
         self.lonc.stop()
-        os.chmod(self.directory, 0o711)
         self.lonc.settings["admin-group"] = "nogroup"
         self.lonc.start()
         somebody = {"user": "nobody", "group": "nogroup"}

@@ -183,7 +183,6 @@ class UpTest(Administration, QueueTest):
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
     def test_somebody_else(self):
-        os.chmod(self.directory, 0o711)
         done = self.run_ctl(self.lonc, "queue", "list", code=UNREACHABLE, user="nobody", group="nogroup")
         self.assertIn("is not yours", done.stderr)
         self.admin.chmod(0o666)
