@@ -30,6 +30,7 @@ namespace {
 
 // Every worker that meets a dead peer sends SIGUSR1: those that come within this time make one sweep and one status.
 constexpr std::chrono::seconds sweep_interval{2};
+constexpr std::chrono::minutes sweep_told_interval{1};
 
 // More lines about one file would hide the others; `lonc --check` shows them all.
 constexpr std::size_t most_problems_told = 20;
@@ -248,9 +249,23 @@ void Daemon::sweep() {
   if (is_stopping_) return;
   if (swept_at_ && now() < *swept_at_ + sweep_interval) return refresh_status_later();
   swept_at_ = now();
-  parent_.write(core::Severity::notice, "USR1: Trying to establish connections again");
+  tell_of_sweep();
   fleet_.reconnect();
   status_writer_.write();
+}
+
+// While peers are dead, workers may send the signal for hours.
+void Daemon::tell_of_sweep() {
+  if (sweep_told_at_ && now() < *sweep_told_at_ + sweep_told_interval) {
+    ++untold_sweeps_;
+    return;
+  }
+  sweep_told_at_ = now();
+  const std::size_t untold = std::exchange(untold_sweeps_, 0);
+  parent_.write(
+      core::Severity::notice,
+      "USR1: Trying to establish connections again" +
+          (untold > 0 ? "; so it was " + counted(untold, "time") + " since this was said last" : std::string()));
 }
 
 // Whoever sent a signal that was taken as part of the last sweep sees, when its time is over, what came of that sweep.

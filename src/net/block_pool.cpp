@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 // Sanitizers bring operators of their own, which find what these would hide.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__has_feature)
@@ -22,13 +23,35 @@ struct Block {
   Block* next;
 };
 
-// Nothing here needs a destructor: blocks are freed until the very end of a thread.
+// Without a destructor, so that blocks can be freed until the very end of a thread.
 struct Cache {
   std::array<Block*, sizes> first;
   std::array<std::size_t, sizes> count;
+  std::size_t most;  // of each size: none before the first block comes and after the thread's end
+  bool is_over;
 };
 
 constinit thread_local Cache cache{};
+
+// Gives back at the end of its thread what the thread has kept.
+struct AtEnd {
+  ~AtEnd() {
+    cache.most = 0;
+    cache.is_over = true;
+    for (Block*& first : cache.first) {
+      while (first != nullptr) std::free(std::exchange(first, first->next));
+    }
+    cache.count.fill(0);
+  }
+};
+
+// True if there is room for a further block now.
+bool begin() {
+  if (cache.most != 0 || cache.is_over) return false;
+  cache.most = most_kept;
+  [[maybe_unused]] static thread_local const AtEnd at_end;
+  return true;
+}
 
 void* allocate(std::size_t size) {
   void* const memory = std::malloc(size);
@@ -50,7 +73,7 @@ void* take(std::size_t size) {
 void give_back(void* memory) {
   if (memory == nullptr) return;
   const std::size_t number = malloc_usable_size(memory) / step;
-  if (number == 0 || number >= sizes || cache.count[number] == most_kept) return std::free(memory);
+  if (number == 0 || number >= sizes || (cache.count[number] == cache.most && !begin())) return std::free(memory);
   auto* const block = static_cast<Block*>(memory);
   block->next = cache.first[number];
   cache.first[number] = block;

@@ -1,4 +1,5 @@
 """The start: one instance at a time, stale files, the background, and the wrong user."""
+import fcntl
 import os
 import pathlib
 import pwd
@@ -59,6 +60,26 @@ class PidFileTest(E2eTest):
         node.process.terminate()
         self.assertEqual(node.process.wait(10), 0)
         self.assertEqual(path.read_text(), "not ours")
+
+
+class InheritedTest(E2eTest):
+    def test_what_the_starter_has_open_is_closed(self):
+        """A lock of the starter must not last as long as lonc."""
+        self.standin(["msul1"])
+        path = self.directory / "lock"
+        for number, arguments in enumerate(([], ["--daemonize"])):
+            node = self.node(["msul1"], start=False)
+            with path.open("w", encoding="ascii") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                node.process = subprocess.Popen(node.command(*arguments), pass_fds=[held.fileno()])
+                wait_for(node.pid_file.exists, f"lonc {number} runs", 20)
+            pid = node.pid()
+            with path.open("w", encoding="ascii") as free:
+                fcntl.flock(free, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            node.wait_up("msul1")
+            os.kill(pid, signal.SIGTERM)
+            node.process.wait(20)
+            wait_for(lambda: not node.pid_file.exists(), "it has ended")
 
 
 class ServiceTest(E2eTest):

@@ -201,6 +201,21 @@ class SweepTest(E2eTest):
         wait_for(lambda: node.written() > first, "a fresh status", 4)
         self.assertEqual(node.log().count("USR1: Trying"), 1)
 
+    def test_a_storm_is_one_line(self):
+        """Each sweep writes a status, but not a line of log."""
+        self.standin(["msul1"])
+        node = self.node(["msul1"])
+        statuses = set()
+
+        def is_third_sweep():
+            node.signal(signal.SIGUSR1)
+            statuses.add(node.written())
+            return len(statuses) > 4
+
+        wait_for(is_third_sweep, "several sweeps", 30)
+        node.wait_logged("USR1: Trying")
+        self.assertEqual(node.log().count("USR1: Trying"), 1)
+
     def test_burst_with_a_thousand_dead_peers(self):
         """1,000 USR1 in a second: one sweep, one status, and a live peer does not notice."""
         holes = [f"hole{number}" for number in range(500)]

@@ -26,6 +26,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -64,6 +65,7 @@ class Daemon {
   bool wait_for_disk_thread(std::chrono::milliseconds timeout);
   void on_signal(int signal);
   void sweep();
+  void tell_of_sweep();
   void refresh_status_later();
   using ReloadDone = std::function<void(const ReloadResult&)>;
   // `done` comes when it is through; with what a reload that was begun after this call has found. Forced: also if
@@ -115,6 +117,8 @@ class Daemon {
 
   std::string pid_file_trouble_;  // that has been told
   std::optional<core::TimePoint> swept_at_;
+  std::optional<core::TimePoint> sweep_told_at_;
+  std::size_t untold_sweeps_ = 0;
   bool is_refresh_due_ = false;
   bool is_reloading_ = false;
   bool reload_again_ = false;
