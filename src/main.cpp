@@ -4,17 +4,20 @@
 #include <lonc/app/daemon.hpp>
 #include <lonc/app/daemonize.hpp>
 #include <lonc/app/memory_limit.hpp>
+#include <lonc/app/read_file.hpp>
 #include <lonc/app/user_check.hpp>
 #include <lonc/app/version.hpp>
 #include <lonc/core/problem.hpp>
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,8 +29,14 @@ using namespace lonc;
 // sends a mail, and a machine without a host id is no node of a network, or not yet.
 constexpr int not_configured_status = 78;
 
+// Whoever starts lonc right after an upgrade or a copy means the whole file. But nobody's writing keeps it from starting.
+std::error_code read_for_start(const std::string& path, std::string& text) {
+  const std::error_code error = app::read_file_at_rest(path, text, std::chrono::seconds{1});
+  return error == std::errc::text_file_busy ? std::error_code() : error;
+}
+
 int check(const app::SettingsSources& sources) {
-  const app::Configuration configuration = app::read_configuration(sources);
+  const app::Configuration configuration = app::read_configuration(sources, app::read_file);
   const app::CheckReport report = app::check(configuration.loaded, configuration.hosts);
   std::cout << report.text;
   return report.would_start ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -45,7 +54,7 @@ std::optional<std::string> refusal(const app::Configuration& configuration) {
 }
 
 int serve(const app::SettingsSources& sources, app::Daemonizer& daemonizer) {
-  app::Configuration configuration = app::read_configuration(sources);
+  app::Configuration configuration = app::read_configuration(sources, read_for_start);
   // First, and with whatever could be read: the wrong user may be just why some of it could not.
   const app::Settings& settings = configuration.loaded.settings;
   if (const auto problem = app::check_user(settings, ::geteuid())) {

@@ -59,15 +59,20 @@ std::string why_unusable(const Configuration& configuration) {
   return {};
 }
 
+// What still changes after so long is believed by no reload.
+std::error_code read_for_reload(const std::string& path, std::string& text) {
+  return read_file_at_rest(path, text, std::chrono::seconds{5});
+}
+
 }  // namespace
 
-Configuration read_configuration(const SettingsSources& sources, const Settings* running) {
+Configuration read_configuration(const SettingsSources& sources, const ReadFile& read, const Settings* running) {
   Configuration configuration;
-  configuration.loaded = load_settings(sources);
+  configuration.loaded = load_settings(sources, read);
   if (!configuration.loaded.is_usable()) return configuration;
   Settings& settings = configuration.loaded.settings;
   if (running) configuration.needs_restart = keep_not_reloadable(*running, settings);
-  configuration.hosts = read_host_table(settings);
+  configuration.hosts = read_host_table(settings, read);
   if (!configuration.hosts.error) {
     auto problems = settings_without_peer(configuration.loaded, configuration.hosts.table);
     std::ranges::move(problems, std::back_inserter(configuration.loaded.problems));
@@ -290,8 +295,9 @@ void Daemon::reload(bool is_forced, ReloadDone done) {
   is_forced_ = std::exchange(next_is_forced_, false);
   reload_done_ = std::exchange(next_reload_done_, {});
   service_manager_.reloading();
-  on_disk_thread<Configuration>([this, running = settings_] { return read_configuration(sources_, &running); },
-                                [this](Configuration configuration) { put_in_force(std::move(configuration)); });
+  on_disk_thread<Configuration>(
+      [this, running = settings_] { return read_configuration(sources_, read_for_reload, &running); },
+      [this](Configuration configuration) { put_in_force(std::move(configuration)); });
 }
 
 void Daemon::put_in_force(Configuration configuration) {

@@ -1,16 +1,14 @@
 #include <lonc/app/host_table_file.hpp>
 
-#include <lonc/app/read_file.hpp>
-
 #include <sys/un.h>
 
 namespace lonc::app {
 
-HostTableFile read_host_table(const Settings& settings) {
+HostTableFile read_host_table(const Settings& settings, const ReadFile& read) {
   HostTableFile file;
   file.path = settings.tab_dir + "/hosts.tab";
   std::string text;
-  file.error = read_file(file.path, text);
+  file.error = read(file.path, text);
   if (file.error) return file;
   file.table = core::parse_host_table(text, file.path,
                                       {.own_id = settings.host_id,

@@ -329,10 +329,8 @@ bool LoadedSettings::is_usable() const {
                       [](const Problem& problem) { return problem.kind == Problem::Kind::error; });
 }
 
-LoadedSettings load_settings(const SettingsSources& sources) { return load_settings(sources, read_file); }
-
-LoadedSettings load_settings(const SettingsSources& sources, const ReadFile& read_file) {
-  return Loader(read_file).load(sources);
+LoadedSettings load_settings(const SettingsSources& sources, const ReadFile& read) {
+  return Loader(read).load(sources);
 }
 
 }  // namespace lonc::app

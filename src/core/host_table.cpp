@@ -63,6 +63,7 @@ class Parser {
     std::sort(table_.problems.begin(), table_.problems.end(),
               [](const Problem& a, const Problem& b) { return a.line < b.line; });
     tell_without_ip();
+    tell_open_end(text);
     tell_missing_own_id();
     return std::move(table_);
   }
@@ -189,6 +190,13 @@ class Parser {
          std::to_string(without_ip_) + (without_ip_ == 1 ? " line" : " lines") +
              " without an address passed over (the first is line " + std::to_string(first_without_ip_) + ")",
          "hosts-without-ip = resolve would look up the names");
+  }
+
+  // Of a file that is half written, the last address may lack a digit.
+  void tell_open_end(std::string_view text) {
+    if (text.empty() || text.ends_with('\n') || trim(text.substr(text.rfind('\n') + 1)).empty()) return;
+    tell(Problem::Kind::warning, 1 + static_cast<std::size_t>(std::ranges::count(text, '\n')),
+         "the last line has no line end, so a part of the file may be missing", "add what is missing, or the line end");
   }
 
   void tell_missing_own_id() {

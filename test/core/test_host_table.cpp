@@ -55,8 +55,8 @@ TEST_CASE("comments, DNS lines and blank lines are passed over silently") {
   CHECK(table.problems[0].line == 7);
 }
 
-TEST_CASE("line ends of DOS, blanks around fields, no line end at the end") {
-  const auto table = parse("a1:d:access:n:10.0.0.1\r\n b1 :d:access: n.x :10.0.0.2 \r\nc1:d:access:n:10.0.0.3");
+TEST_CASE("line ends of DOS, blanks around fields") {
+  const auto table = parse("a1:d:access:n:10.0.0.1\r\n b1 :d:access: n.x :10.0.0.2 \r\nc1:d:access:n:10.0.0.3\n");
   REQUIRE(table.hosts.size() == 3);
   CHECK(table.hosts[0].address == "10.0.0.1");
   CHECK(table.hosts[1] == Host{"b1", "d", "access", "n.x", "10.0.0.2", 2});
@@ -238,4 +238,16 @@ TEST_CASE("a table without the own id, or without most of the hosts, is a part o
   CHECK(missing_part(of("bc"), of("b"), "a").empty());  // it was not there before
   CHECK(missing_part(of("abcdefghijklmnop"), of("abc"), "a") ==
         "13 of 16 hosts (d, e, f, g, h, i, j, k, l, m and 3 more)");
+}
+
+TEST_CASE("a last line without a line end is taken, and told: a part of the file may be missing") {
+  const auto table = parse("# first\na1:d:access:n:10.0.0.1\nb1:d:access:n:10.0.0.3");
+  CHECK(table.hosts.size() == 2);
+  CHECK(told(table) == std::vector<std::string>{"hosts.tab:3: warning: the last line has no line end, so a part of the "
+                                                "file may be missing; add what is missing, or the line end"});
+  for (const char* text :
+       {"", "\n", "a1:d:access:n:10.0.0.1\n", "a1:d:access:n:10.0.0.1\r\n", "a1:d:access:n:10.0.0.1\n  "}) {
+    CAPTURE(text);
+    CHECK(parse(text).problems.empty());
+  }
 }

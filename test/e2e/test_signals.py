@@ -158,6 +158,23 @@ class ReloadTest(E2eTest):
         self.assertIn("loncctl reload --force", told[1])
         self.assertNotIn("HUP: reloaded", node.log())
 
+    def test_a_file_that_is_being_written(self):
+        """It is believed when it stands still: an address that lacks its last digit is never used."""
+        peer = self.standin(["msul1", "msul2"])
+        node = self.node(["msul1"])
+        node.wait_up("msul1")
+        address = self.network.address("msul2")
+        with node.hosts_tab.open("a") as file:
+            file.write(f"msul2:msu:library:msul2.example.org:{address[:-1]}")
+            file.flush()
+            node.signal(signal.SIGHUP)
+            time.sleep(0.2)  # as a copy over the network takes
+            file.write(f"{address[-1]}\n")
+        node.wait_up("msul2")
+        self.assertEqual(node.request("msul2", "whoami"), "msul2")
+        self.assertEqual(node.log().count("HUP: reloaded"), 1)
+        self.assertGreater(peer.stats("msul2")["accepted"], 0)
+
     def test_settings_of_one_peer(self):
         _, node = self.pair(["msul1", "msul2"])
         node.config.write_text(node.config.read_text() + "[peer msul1]\nrequest-timeout = 200ms\n"

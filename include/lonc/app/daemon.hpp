@@ -43,7 +43,8 @@ struct Configuration {
 };
 
 // `running`: the settings in force, for a reload.
-Configuration read_configuration(const SettingsSources& sources, const Settings* running = nullptr);
+Configuration read_configuration(const SettingsSources& sources, const ReadFile& read,
+                                 const Settings* running = nullptr);
 
 class Daemon {
  public:

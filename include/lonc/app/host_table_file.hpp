@@ -1,6 +1,7 @@
 // hosts.tab of this installation, read by the rules that the settings give. The parsing is core's.
 #pragma once
 
+#include <lonc/app/read_file.hpp>
 #include <lonc/app/settings.hpp>
 #include <lonc/core/host_table.hpp>
 
@@ -17,7 +18,7 @@ struct HostTableFile {
   core::HostTable table;
 };
 
-HostTableFile read_host_table(const Settings& settings);
+HostTableFile read_host_table(const Settings& settings, const ReadFile& read = read_file);
 
 // Bytes of an id that fit, behind `socket_dir` and a slash, in the path of a UNIX socket; 0 if none fits.
 std::size_t longest_host_id(std::string_view socket_dir);

@@ -2,6 +2,7 @@
 // Tells of every problem instead of stopping at the first. Does not look at the machine: check.hpp.
 #pragma once
 
+#include <lonc/app/read_file.hpp>
 #include <lonc/app/settings.hpp>
 #include <lonc/core/problem.hpp>
 
@@ -55,9 +56,6 @@ struct LoadedSettings {
 // The key of `name`, or of the peer itself if it is empty, in LoadedSettings::origins.
 std::string origin_key(const std::string& peer_id, const std::string& name);
 
-using ReadFile = std::function<std::error_code(const std::string& path, std::string& text)>;
-
-LoadedSettings load_settings(const SettingsSources& sources);
-LoadedSettings load_settings(const SettingsSources& sources, const ReadFile& read_file);
+LoadedSettings load_settings(const SettingsSources& sources, const ReadFile& read = read_file);
 
 }  // namespace lonc::app
