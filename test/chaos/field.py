@@ -116,6 +116,9 @@ class Lonc:
         new = path.with_suffix(".new")
         new.write_text("".join(f"{host}:msu:library:{host}.example.org:{address}\n"
                                for host, address in hosts.items()))
+        # lonc would wait until it is sure that nobody writes it, and then for the next change.
+        long_ago = time.time() - 60
+        os.utime(new, (long_ago, long_ago))
         new.rename(path)
 
     def start(self, probe="p0"):
