@@ -193,6 +193,24 @@ class DiskTest(E2eTest):
         self.assertEqual(self.lonc.pid(), self.lonc.process.pid)
         self.assertEqual(len(self.problems()), 1, self.problems())
 
+    def test_limit_on_the_size_of_files(self):
+        """The permanent log is at it: no signal ends lonc, and a start sends one message at most."""
+        text = "1000000000:D:msul1:other:Thu Jan  1 00:00:00 1970\n" * 2000
+        self.prepare(prefix=("prlimit", f"--fsize={len(text)}"))
+        self.spool.permanent_log.write_text(text)
+        self.leave(5)
+        for _ in range(3):
+            self.start()
+            self.wait_trouble("permanent log", "File too large")
+            self.assertEqual(self.lonc.request("msul1", "echo:alive"), "alive")
+            self.lonc.stop()
+        self.assertLessEqual(len(self.arrived()), 3, "the one whose line is missing, once a start")
+        self.lonc.prefix = []
+        self.start()
+        wait_for(lambda: not self.spool.waiting(), "all are delivered", 20)
+        self.assertEqual(list(dict.fromkeys(self.arrived())), self.left)
+        self.assertEqual(self.spool.permanent("S"), self.left)
+
     # --- read-only
 
     def test_read_only_at_the_start(self):

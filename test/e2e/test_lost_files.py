@@ -50,6 +50,7 @@ class LostSocketTest(E2eTest):
         node.sockets.mkdir()
         for host in ("msul1", "msul2"):
             self.assert_back(node, host)
+        wait_for((node.sockets / "delayed").is_dir, "messages can be left again")
         wait_for(lambda: node.admin().get("/readyz").status == 200, "lonc is ready")
         self.assertEqual(node.log().count("were gone"), 1, node.log())
 

@@ -130,6 +130,19 @@ class ServiceTest(E2eTest):
         process.terminate()
         self.assertEqual(process.wait(20), 0)
 
+    def test_replaces_one_whose_pid_file_was_removed(self):
+        self.standin(["msul1"])
+        node = self.node(["msul1"], start=False)
+        self.assertEqual(node.run("--daemonize").returncode, 0)
+        old = node.pid()
+        node.pid_file.unlink()
+        process, notify = self.service(node)
+        self.assertIn(f"process {old}", self.wait_said(notify, "told to end"))
+        self.wait_said(notify, "READY=1")
+        self.assertEqual(node.pid(), process.pid)
+        process.terminate()
+        self.assertEqual(process.wait(20), 0)
+
     def test_leaves_another_service_alone(self):
         self.standin(["msul1"])
         node = self.node(["msul1"], start=False)
