@@ -298,14 +298,16 @@ void Log::write(core::Severity severity, const net::LogContext& context, std::st
                       spdlog::string_view_t{packed.data(), packed.size()});
 }
 
+// Lines leave the queue in order, written or dropped, so the sum says how far it has come.
+std::uint64_t Log::lines_done() const { return queue_->sink->processed() + dropped_lines(); }
+
 bool Log::flush(std::chrono::milliseconds timeout) {
   if (!queue_->pool) return true;
   const std::uint64_t target = accepted_.load();
   const auto until = std::chrono::steady_clock::now() + timeout;
-  // Lines leave the queue in order, written or dropped, so the sum says how far it has come.
   for (;;) {
     const std::uint64_t processed = queue_->sink->processed();
-    if (processed + dropped_lines() >= target) return true;
+    if (lines_done() >= target) return true;
     const auto now = std::chrono::steady_clock::now();
     if (now >= until) return false;
     queue_->sink->wait_for_progress(processed, std::min(until, now + std::chrono::milliseconds{20}));

@@ -24,7 +24,8 @@ constexpr Duration taken_pause = std::chrono::seconds{1};
 
 }  // namespace
 
-Spool::Spool(SpoolDisk& disk, SpoolOptions options, Log log) : disk_(disk), options_(options), log_(std::move(log)) {}
+Spool::Spool(SpoolDisk& disk, SpoolOptions options, Log log, LogProgress progress)
+    : disk_(disk), options_(options), log_(std::move(log)), progress_(std::move(progress)) {}
 
 std::error_code Spool::scan() {
   index_.clear();
@@ -62,18 +63,15 @@ std::optional<std::uint64_t> Spool::oldest(std::string_view host_id) const {
 // journal is. The deletions are synced last, when the sync of the journal has carried them along already.
 std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts) {
   std::vector<DelayedBatch> batches(hosts.size());
-  std::string journal;
   std::error_code error = recover();
   if (!error && !is_scanned_) error = scan();
   if (!error) {
-    for (std::size_t i = 0; i != hosts.size(); ++i) batches[i] = read_next(hosts[i], journal);
+    for (std::size_t i = 0; i != hosts.size(); ++i) batches[i] = read_next(hosts[i]);
     error = log_answered();
   }
   if (!error) error = delete_answered();
-  if (!error && !journal.empty()) error = append_journal(journal);
-  if (!error && !journal.empty()) error = sync_journal();
+  if (!error) error = plan(hosts, batches);
   if (!error) error = sync_deleted();
-  if (!error) error = compact_journal();
   for (std::size_t i = 0; i != hosts.size(); ++i) {
     if (error && !batches[i].messages.empty()) returned(hosts[i], false);
     if (error) batches[i] = {.messages = {}, .retry_after = trouble_pause, .is_held_up = true};
@@ -82,7 +80,7 @@ std::vector<DelayedBatch> Spool::hand_out(const std::vector<std::string>& hosts)
   return batches;
 }
 
-DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) {
+DelayedBatch Spool::read_next(const std::string& host_id) {
   DelayedBatch batch;
   auto& handed_out = handed_out_[host_id];
   if (!handed_out.empty()) {
@@ -101,7 +99,7 @@ DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) 
     auto name = index_.take_first(host_id);
     if (!name) break;
     const std::size_t before = batch.messages.size();
-    if (!take_file(host_id, std::move(*name), batch, journal)) break;
+    if (!take_file(host_id, std::move(*name), batch)) break;
     if (batch.messages.size() > before) bytes += batch.messages.back().line.size();
   }
   return batch;
@@ -109,7 +107,7 @@ DelayedBatch Spool::read_next(const std::string& host_id, std::string& journal) 
 
 // False if the host gets nothing more for now: its messages are sent in their order, so none is passed over that may
 // become whole.
-bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch, std::string& journal) {
+bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch) {
   const SpoolFile file = disk_.read(name.text, options_.line_limit + 2);
   std::string reason;
   switch (file.state) {
@@ -140,7 +138,6 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
         reason = std::move(checked.reason);
         break;
       }
-      journal += to_journal_line({SendingRecord::Kind::planned, file.inode, host_id, name.text});
       busy_.insert(name.text);
       batch.messages.push_back({name.text, std::string(checked.line)});
       handed_out_[host_id].push_back({std::move(name), file.inode});
@@ -154,6 +151,15 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
   put_back(host_id, std::move(name));
   batch.retry_after = trouble_pause;
   return false;
+}
+
+// The journal has no room for it.
+void Spool::take_back_last(const std::string& host_id, DelayedBatch& batch) {
+  auto& handed_out = handed_out_[host_id];
+  put_back(host_id, std::move(handed_out.back().name));
+  handed_out.pop_back();
+  batch.messages.pop_back();
+  if (batch.messages.empty()) batch.retry_after = taken_pause;
 }
 
 void Spool::put_back(std::string_view host_id, DelayedName name) {
@@ -181,7 +187,9 @@ std::error_code Spool::answered(std::string_view host_id, std::string_view recor
   entry.log_line = record;
   std::error_code error = settle(disk_.append_log(record), "the permanent log can not be written");
   entry.is_appended = !error;
-  if (!error) error = append_journal(to_journal_line(entry.record));
+  if (std::exchange(is_unplanned_, false)) return error ? error : commit();
+  if (!error) error = append_journal({entry.record});
+  note_told();
   // A host that has nothing left comes to hand_out() next, where the commit costs less.
   const auto rest = handed_out_.find(host_id);
   if (!error && is_batch_full() && rest != handed_out_.end() && !rest->second.empty()) error = commit();
@@ -192,15 +200,17 @@ std::error_code Spool::set_aside(std::string_view host_id, std::string_view reas
   HandedOut front = take_front(host_id);
   if (front.name.text.empty()) return {};
   SendingRecord record{SendingRecord::Kind::unclear, front.inode, std::string(host_id), front.name.text};
+  const bool is_unplanned = std::exchange(is_unplanned_, false);
   if (const auto error = quarantine(host_id, front.name.text, reason)) {
+    unclear_.emplace(front.name.text, record);
     name_doubtful(record, "it could not be set aside; it is sent again");
-    append_journal(to_journal_line(record));
-    unclear_.emplace(front.name.text, std::move(record));
     put_back(host_id, std::move(front.name));
+    if (!is_unplanned) append_journal({record});
     return error;
   }
   busy_.erase(front.name.text);
-  moved_.push_back(std::move(record));
+  moved_.push_back({std::move(record), std::string(reason)});
+  if (is_unplanned) return commit();
   const auto rest = handed_out_.find(host_id);
   return is_batch_full() && rest != handed_out_.end() && !rest->second.empty() ? commit() : std::error_code();
 }
@@ -222,20 +232,18 @@ std::error_code Spool::quarantine(std::string_view host_id, const std::string& n
 void Spool::returned(std::string_view host_id, bool first_was_sent) {
   const auto at = handed_out_.find(host_id);
   if (at == handed_out_.end()) return;
-  std::string text;
+  std::vector<SendingRecord> records;
   for (HandedOut& message : std::exchange(at->second, {})) {
     SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text};
-    if (std::exchange(first_was_sent, false)) {
+    if (std::exchange(first_was_sent, false) || unclear_.contains(message.name.text)) {
       record.kind = SendingRecord::Kind::unclear;
-      text += to_journal_line(record);
-      unclear_.emplace(message.name.text, std::move(record));
-    } else if (!unclear_.contains(message.name.text)) {
-      text += to_journal_line(record);
+      unclear_.insert_or_assign(message.name.text, record);
     }
+    records.push_back(std::move(record));
     put_back(host_id, std::move(message.name));
   }
   // If this is not written, the next start names more than it has to.
-  if (!text.empty() && journal_bytes_ > 0) append_journal(text);
+  if (!records.empty() && !std::exchange(is_unplanned_, false) && journal_) append_journal(records);
 }
 
 }  // namespace lonc::core

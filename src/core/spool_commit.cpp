@@ -12,105 +12,78 @@ namespace lonc::core {
 
 namespace {
 
-constexpr std::size_t longest_journal = 256 * 1024;  // bytes; then it is written anew without what is closed
-constexpr std::size_t most_unbelieved = 4096;
 constexpr std::size_t most_names_told = 100;
 
 }  // namespace
 
 // While the machine has not been restarted, everything that the process before had written is there: what it had an
 // answer for need not be sent again, and of what was handed out at most the first can have been sent. After a restart
-// of the machine anything that is not synced may be missing, so everything that was handed out may have been sent.
+// of the machine anything that is not synced may be missing, so everything that was handed out may have been sent; the
+// same after a sync that has failed.
 std::error_code Spool::recover() {
   if (is_recovered_) return {};
-  std::string text;
-  if (const auto error = disk_.read_journal(text)) return settle(error, "the journal can not be read");
-  const SendingJournal journal = parse_journal(text);
+  std::string bytes;
+  if (const auto error = disk_.read_journal(bytes)) return settle(error, "the journal can not be read");
+  const SendingJournal journal = parse_journal(bytes);
   const std::vector<SendingRecord> open = open_records(journal);
-  const bool is_same_boot = !journal.boot_id.empty() && journal.boot_id == disk_.boot_id();
-  if (is_same_boot && !is_log_disbelieved_) {
+  generation_ = std::max(generation_, journal.generation);
+  half_ = journal.half;
+  half_room_ = journal.generation == 0 ? 0 : bytes.size() / 2;
+  if (journal.boot_id.empty() || journal.boot_id != disk_.boot_id()) is_disbelieved_ = true;
+  if (!is_disbelieved_) {
     if (const auto error = disk_.sync_log()) {
       // The next success would tell nothing about the lines that this one may have dropped.
-      is_log_disbelieved_ = true;
-      std::string doubt = "\n";
-      for (SendingRecord record : open) {
-        if (record.kind != SendingRecord::Kind::answered) continue;
-        record.kind = SendingRecord::Kind::unclear;
-        doubt += to_journal_line(record);
-      }
-      disk_.append_journal(doubt);
+      is_disbelieved_ = true;
+      write_generation({}, journal.records);
       return settle(error, "the permanent log can not be synced");
     }
   }
-  std::vector<SendingRecord> gone;  // for certain only after the sync of the directory
   std::vector<SendingRecord> sent;
-  std::unordered_set<std::string> in_flight;  // hosts of which the one that was in flight has been found
-  std::error_code error;
+  std::unordered_set<std::string_view> in_flight;  // hosts of which the one that was in flight has been found
   for (const SendingRecord& record : open) {
-    const bool is_first = record.kind != SendingRecord::Kind::planned || !in_flight.contains(record.host_id);
+    const bool is_planned = record.kind == SendingRecord::Kind::planned;
+    const bool is_first = !is_planned || !in_flight.contains(record.host_id);
     const std::size_t before = sent.size();
-    if (!error) error = recover_message(record, is_same_boot, is_first, gone, sent);
-    if (sent.size() > before && record.kind == SendingRecord::Kind::planned) in_flight.insert(record.host_id);
+    if (const auto error = recover_message(record, !is_disbelieved_, is_first, sent)) return error;
+    if (is_planned && sent.size() > before) in_flight.insert(record.host_id);
   }
-  if (!error) error = settle(disk_.sync_directory(), "the directory can not be synced");
-  if (error) {
-    disbelieve_deleted(std::move(gone));
-    return error;
-  }
-  for (const SendingRecord& record : sent)
+  if (const auto error = disk_.sync_directory()) return settle(error, "the directory can not be synced");
+  for (SendingRecord& record : untold_records(journal))
+    name_doubtful(std::move(record), "lonc ended before that was known to stand in its log");
+  for (SendingRecord& record : sent) {
     name_doubtful(record, "lonc ended before its answer was on the disk; it is sent again");
-  error = replace_journal(unbelieved_.empty() ? std::string() : journal_text());
-  is_recovered_ = !error;
-  if (is_recovered_ && disk_.boot_id().empty())
+    if (record.kind == SendingRecord::Kind::unclear) unclear_.insert_or_assign(record.name, record);
+  }
+  // A failed sync may have left the half that counts in memory alone, and the other one is overwritten next.
+  if (half_room_ > 0) {
+    std::error_code error = disk_.write_journal(half_ * half_room_, bytes.substr(half_ * half_room_, half_room_));
+    if (!error) error = disk_.sync_journal();
+    if (error) return settle(error, "the journal can not be written");
+  }
+  const std::error_code error = renew_journal();
+  is_recovered_ = !error || error == std::errc::no_space_on_device;
+  if (!is_recovered_) return settle(error, "the journal can not be written");
+  if (disk_.boot_id().empty())
     log_(Severity::warning, "",
          "The boot id (/proc/sys/kernel/random/boot_id) can not be read: if lonc is killed, delayed messages that were "
          "answered may be sent twice; make /proc/sys readable for lonc");
-  return error;
-}
-
-std::error_code Spool::recover_message(SendingRecord record, bool is_same_boot, bool is_first,
-                                       std::vector<SendingRecord>& gone, std::vector<SendingRecord>& sent) {
-  using Kind = SendingRecord::Kind;
-  const SpoolFile file = disk_.read(record.name, 0);
-  if (file.state == SpoolFile::State::failed) return settle(file.error, "a message can not be looked at");
-  const bool is_there = file.state != SpoolFile::State::missing && file.inode == record.inode;
-  const bool is_believed = is_same_boot && !is_log_disbelieved_;
-  if (!is_there) {
-    if (!is_same_boot) return {};
-    // The sync that follows makes it durable that it is gone, unless a process has seen one fail before.
-    const bool is_doubted = record.kind == Kind::logged || record.kind == Kind::unclear;
-    if (record.kind == Kind::planned || (record.kind == Kind::answered && !is_believed)) record.kind = Kind::unclear;
-    const bool is_known = std::ranges::find(unbelieved_, record.name, &SendingRecord::name) != unbelieved_.end();
-    if (!is_known) (is_doubted ? unbelieved_ : gone).push_back(std::move(record));
-    return {};
-  }
-  if (record.kind == Kind::logged || (record.kind == Kind::answered && is_believed)) {
-    if (const auto error = disk_.remove(record.name)) return settle(error, "a message can not be deleted");
-    gone.push_back(std::move(record));
-    return {};
-  }
-  if (!is_same_boot || is_first) sent.push_back(std::move(record));
   return {};
 }
 
-// They may come back after a loss of power, whatever a later sync of the directory says.
-void Spool::disbelieve_deleted(std::vector<SendingRecord> records) {
-  if (records.empty()) return;
-  std::string text;
-  for (SendingRecord& record : records) {
-    // What was moved may be wanted back: it must not be deleted.
-    if (record.kind != SendingRecord::Kind::unclear) record.kind = SendingRecord::Kind::logged;
-    text += to_journal_line(record);
-    if (unbelieved_.size() < most_unbelieved) unbelieved_.push_back(std::move(record));
-  }
-  if (!is_recovered_) {
-    disk_.append_journal("\n" + text);
-  } else if (!append_journal(text)) {
-    sync_journal();
-  }
+std::error_code Spool::recover_message(const SendingRecord& record, bool is_believed, bool is_first,
+                                       std::vector<SendingRecord>& sent) {
+  using Kind = SendingRecord::Kind;
+  const SpoolFile file = disk_.read(record.name, 0);
+  if (file.state == SpoolFile::State::failed) return settle(file.error, "a message can not be looked at");
+  if (file.state == SpoolFile::State::missing || file.inode != record.inode) return {};
+  if (record.kind == Kind::logged || (record.kind == Kind::answered && is_believed))
+    return settle(disk_.remove(record.name), "a message can not be deleted");
+  if (!is_believed || record.kind == Kind::unclear || record.was_unclear || is_first) sent.push_back(record);
+  return {};
 }
 
-void Spool::name_doubtful(const SendingRecord& record, std::string_view why) {
+// The journal keeps the name until it is known that it stands in the log, which another thread writes.
+void Spool::name_doubtful(SendingRecord record, std::string_view why) {
   if (std::ranges::find(doubtful_, record.name) != doubtful_.end()) return;
   log_(Severity::warning, record.host_id,
        "Delayed message " + escape_outside_text(record.name) + " may have two S: lines, or reach " + record.host_id +
@@ -118,43 +91,72 @@ void Spool::name_doubtful(const SendingRecord& record, std::string_view why) {
   ++doubtful_count_;
   if (doubtful_.size() == most_names_told) doubtful_.erase(doubtful_.begin());
   doubtful_.push_back(record.name);
+  if (!progress_.given) return;
+  record.kind = SendingRecord::Kind::named;
+  untold_.insert_or_assign(record.name, Untold{record, progress_.given()});
+  if (journal_) append_journal({record});
+}
+
+void Spool::note_told() {
+  if (untold_.empty()) return;
+  const std::uint64_t done = progress_.done();
+  std::vector<SendingRecord> told;
+  std::erase_if(untold_, [&](const auto& entry) {
+    if (entry.second.line > done) return false;
+    told.push_back(entry.second.record);
+    told.back().kind = SendingRecord::Kind::told;
+    return true;
+  });
+  // If this is not written, the next start names more than it has to.
+  if (!told.empty() && journal_) append_journal(told);
 }
 
 std::error_code Spool::commit() {
+  note_told();
   std::error_code error = log_answered();
   if (!error) error = delete_answered();
   if (!error) error = sync_deleted();
   return error;
 }
 
-// An fsync that failed may have dropped what it was to write, so its lines are written once more.
+// A sync that failed may have dropped what it was to write: it is all done once more, from what is known here. Until
+// that has succeeded the journal says that a later process must not believe it.
 std::error_code Spool::log_answered() {
+  if (has_lost_lines()) {
+    for (const Answered& entry : answered_) {
+      if (entry.is_lost) name_doubtful(entry.record, "the permanent log could not be synced and is written once more");
+    }
+    // Their names are durable before the lines are written.
+    const auto error = renew_journal();
+    if (error && error != std::errc::no_space_on_device) return settle(error, "the journal can not be written");
+  }
   bool has_new = false;
   for (Answered& entry : answered_) {
     if (entry.is_logged) continue;
     has_new = true;
     if (entry.is_appended) continue;
-    if (entry.is_lost) name_doubtful(entry.record, "the permanent log could not be synced and is written once more");
     if (const auto error = disk_.append_log(entry.log_line))
       return settle(error, "the permanent log can not be written");
     entry.is_appended = true;
   }
   if (!has_new) return {};
   if (const auto error = disk_.sync_log()) {
-    // A later process would take what the journal calls answered for logged.
-    std::string doubt;
     for (Answered& entry : answered_) {
       if (entry.is_logged) continue;
       entry.is_appended = false;
       entry.is_lost = true;
-      entry.record.kind = SendingRecord::Kind::unclear;
-      doubt += to_journal_line(entry.record);
     }
-    append_journal(doubt);
+    renew_journal();
     return settle(error, "the permanent log can not be synced");
   }
+  // The next generation is to be believed again.
+  if (has_lost_lines()) journal_.reset();
   for (Answered& entry : answered_) entry.is_logged = true;
   return {};
+}
+
+bool Spool::has_lost_lines() const {
+  return std::ranges::any_of(answered_, [](const Answered& entry) { return entry.is_lost && !entry.is_logged; });
 }
 
 std::error_code Spool::delete_answered() {
@@ -162,78 +164,30 @@ std::error_code Spool::delete_answered() {
     if (const auto error = disk_.remove(entry.record.name)) return settle(error, "a message can not be deleted");
     has_unsynced_deletions_ = true;
   }
+  if (!must_move_again_) return {};
+  for (const Moved& moved : moved_) {
+    if (const auto error = disk_.set_aside(moved.record.name, moved.reason))
+      return settle(error, "a message can not be set aside");
+  }
+  must_move_again_ = false;
   return {};
 }
 
-// If the directory can not be synced, the deleted files may come back after a loss of power, whatever a later sync
-// says. The journal then keeps for as long as this process lives that they are through.
 std::error_code Spool::sync_deleted() {
   if (!has_unsynced_deletions_) return {};
-  const std::error_code error = disk_.sync_directory();
-  std::vector<SendingRecord> gone = std::exchange(moved_, {});
-  std::string text;
-  for (SendingRecord record : gone) {
-    record.kind = SendingRecord::Kind::returned;
-    text += to_journal_line(record);
-  }
-  for (Answered& entry : std::exchange(answered_, {})) {
-    busy_.erase(entry.record.name);
-    entry.record.kind = SendingRecord::Kind::logged;
-    gone.push_back(std::move(entry.record));
-  }
-  if (error) {
-    disbelieve_deleted(std::move(gone));
+  if (const auto error = disk_.sync_directory()) {
+    must_move_again_ = true;
     return settle(error, "the directory can not be synced");
   }
   has_unsynced_deletions_ = false;
+  for (const Answered& entry : std::exchange(answered_, {})) busy_.erase(entry.record.name);
+  std::vector<SendingRecord> records;
+  for (Moved& moved : std::exchange(moved_, {})) {
+    records.push_back(std::move(moved.record));
+    records.back().kind = SendingRecord::Kind::returned;
+  }
   // Not earlier: what was sent and moved may have come back, and is sent again.
-  return text.empty() ? std::error_code() : append_journal(text);
-}
-
-std::error_code Spool::append_journal(std::string_view text) {
-  if (journal_bytes_ == 0) {
-    if (const auto error = replace_journal(journal_header(disk_.boot_id()))) return error;
-  }
-  // After half a line, or a hole, the next one begins on its own.
-  const std::error_code error =
-      disk_.append_journal(is_journal_torn_ ? std::string("\n").append(text) : std::string(text));
-  is_journal_torn_ = static_cast<bool>(error);
-  if (error) return settle(error, "the journal can not be written");
-  journal_bytes_ += text.size();
-  return {};
-}
-
-std::error_code Spool::replace_journal(std::string_view text) {
-  if (const auto error = disk_.replace_journal(text)) return settle(error, "the journal can not be written");
-  journal_bytes_ = text.size();
-  // What is open may be long of itself.
-  compact_at_ = std::max(longest_journal, 2 * text.size());
-  is_journal_torn_ = false;
-  return {};
-}
-
-std::error_code Spool::sync_journal() {
-  const std::error_code error = disk_.sync_journal();
-  if (error) is_journal_torn_ = true;
-  return settle(error, "the journal can not be synced");
-}
-
-std::error_code Spool::compact_journal() {
-  return journal_bytes_ == 0 || journal_bytes_ < compact_at_ ? std::error_code() : replace_journal(journal_text());
-}
-
-// Without what is closed.
-std::string Spool::journal_text() const {
-  std::string text = journal_header(disk_.boot_id());
-  for (const SendingRecord& record : unbelieved_) text += to_journal_line(record);
-  for (const auto& [name, record] : unclear_) text += to_journal_line(record);
-  for (const auto& [host_id, messages] : handed_out_) {
-    for (const HandedOut& message : messages)
-      text += to_journal_line({SendingRecord::Kind::planned, message.inode, host_id, message.name.text});
-  }
-  for (const Answered& entry : answered_) text += to_journal_line(entry.record);
-  for (const SendingRecord& record : moved_) text += to_journal_line(record);
-  return text;
+  return records.empty() || !journal_ ? std::error_code() : append_journal(records);
 }
 
 std::error_code Spool::recheck() {
@@ -241,7 +195,11 @@ std::error_code Spool::recheck() {
   if (!error) error = scan();
   if (!error) error = commit();
   // What failed may have been a write: this tells whether the disk takes one again, and brings what the journal lacks.
-  if (!error && !trouble_.empty()) error = replace_journal(journal_text());
+  if (!error && !trouble_.empty()) {
+    error = renew_journal();
+    if (error == std::errc::no_space_on_device) error.clear();  // one at a time then
+    settle(error, "the journal can not be written");
+  }
   if (!error && !std::exchange(trouble_, {}).empty()) {
     const Severity severity = std::has_single_bit(trouble_count_) ? Severity::info : Severity::notice;
     log_(severity, "", "Delayed messages are sent again");
@@ -250,11 +208,9 @@ std::error_code Spool::recheck() {
 }
 
 void Spool::close() {
-  const bool is_open =
-      commit() || std::ranges::any_of(handed_out_, [](const auto& queue) { return !queue.second.empty(); });
-  if (is_open || !is_recovered_ || !unclear_.empty() || !unbelieved_.empty() || journal_bytes_ == 0) return;
-  replace_journal("");
-  journal_bytes_ = 0;  // whatever came of it: nothing in it is missed
+  if (commit() || !is_recovered_ || !journal_ || !journal_records().empty()) return;
+  const bool is_empty = half_used_ == JournalHalf(disk_.boot_id(), generation_, {}).text().size();
+  if (!is_empty) renew_journal();
 }
 
 std::error_code Spool::settle(std::error_code error, std::string_view what) {

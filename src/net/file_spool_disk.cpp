@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,6 +96,8 @@ std::error_code FileSpoolDisk::open() {
   UniqueFd directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return last_error();
   UniqueFd lock(::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  // A disk without room for that file is to be emptied all the same, and whoever comes finds it as full.
+  if (!lock && (errno == ENOSPC || errno == EDQUOT)) lock.reset(::dup(directory.get()));
   if (!lock) return last_error();
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
   directory_ = std::move(directory);
@@ -156,7 +159,13 @@ std::error_code FileSpoolDisk::sync_directory() {
   if (std::exchange(is_quarantine_unsynced_, false) && quarantine_) {
     if (const auto error = sync(quarantine_.get())) return error;
   }
-  return sync(directory_.get());
+  const std::error_code error = sync(directory_.get());
+  // Of a descriptor that has told of its error a later sync would say that all is well.
+  if (error) {
+    UniqueFd anew(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (anew) directory_ = std::move(anew);
+  }
+  return error;
 }
 
 // One write for the line, since other programs append to the file as well.
@@ -172,39 +181,68 @@ std::error_code FileSpoolDisk::append_log(std::string_view message) {
 
 // --- the journal
 
-std::error_code FileSpoolDisk::read_journal(std::string& text) {
-  text.clear();
+std::error_code FileSpoolDisk::read_journal(std::string& bytes) {
+  bytes.clear();
   const UniqueFd fd(::openat(directory_.get(), journal_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info{};
   if (fd && (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)))
     return std::make_error_code(std::errc::invalid_argument);
   if (!fd) return errno == ENOENT ? std::error_code() : last_error();
-  return read_some(fd.get(), std::string::npos, text);
+  return read_some(fd.get(), std::string::npos, bytes);
 }
 
-std::error_code FileSpoolDisk::append_journal(std::string_view text) {
-  if (!journal_)
-    journal_.reset(::openat(directory_.get(), journal_name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  return journal_ ? write_all(journal_.get(), text) : last_error();
+// Messages come first: the journal takes what is small beside the file system.
+bool FileSpoolDisk::is_too_much(std::size_t bytes) const {
+  constexpr std::size_t always_small = 8 * 1024;
+  constexpr std::uint64_t share = 8;
+  struct statvfs info{};
+  return bytes > always_small && ::fstatvfs(directory_.get(), &info) == 0 && info.f_blocks > 0 &&
+         bytes > static_cast<std::uint64_t>(info.f_blocks) * info.f_frsize / share;
 }
 
-std::error_code FileSpoolDisk::replace_journal(std::string_view text) {
-  journal_.reset();
-  if (!text.empty()) return make_journal(text);
-  if (::unlinkat(directory_.get(), journal_name, 0) != 0 && errno != ENOENT) return last_error();
-  return sync(directory_.get());
-}
-
-std::error_code FileSpoolDisk::make_journal(std::string_view text) {
-  ::unlinkat(directory_.get(), new_journal_name, 0);
-  UniqueFd fd(::openat(directory_.get(), new_journal_name,
-                       O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return last_error();
-  if (const auto error = write_all(fd.get(), text)) return error;
-  if (const auto error = sync(fd.get())) return error;
+std::error_code FileSpoolDisk::replace_journal(std::string_view bytes) {
+  if (is_too_much(bytes.size())) return std::make_error_code(std::errc::no_space_on_device);
+  std::error_code error = make_journal(bytes);
+  if (error) {
+    ::unlinkat(directory_.get(), new_journal_name, 0);
+    return error.value() == EDQUOT ? std::make_error_code(std::errc::no_space_on_device) : error;
+  }
   if (::renameat(directory_.get(), new_journal_name, directory_.get(), journal_name) != 0) return last_error();
+  journal_.reset();
+  // From here on nobody knows which one is there after a loss of power.
+  return sync(directory_.get()) ? std::make_error_code(std::errc::io_error) : std::error_code();
+}
+
+// What is written whole has its room, where a file system overwrites in place.
+std::error_code FileSpoolDisk::make_journal(std::string_view bytes) {
+  ::unlinkat(directory_.get(), new_journal_name, 0);
+  const UniqueFd fd(
+      ::openat(directory_.get(), new_journal_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return last_error();
+  if (const auto error = write_all(fd.get(), bytes)) return error;
+  return sync(fd.get());
+}
+
+std::error_code FileSpoolDisk::open_journal() {
+  if (journal_) return {};
+  UniqueFd fd(::openat(directory_.get(), journal_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat info{};
+  if (!fd || ::fstat(fd.get(), &info) != 0) return last_error();
+  if (!S_ISREG(info.st_mode)) return std::make_error_code(std::errc::invalid_argument);
   journal_ = std::move(fd);
-  return sync(directory_.get());
+  return {};
+}
+
+std::error_code FileSpoolDisk::write_journal(std::size_t offset, std::string_view bytes) {
+  if (const auto error = open_journal()) return error;
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(journal_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return last_error();
+    offset += static_cast<std::size_t>(count);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
 }
 
 std::error_code FileSpoolDisk::sync_journal() {

@@ -61,9 +61,10 @@ bool Spooler::Impl::open() {
   }
   open_trouble_.clear();
   is_lock_awaited_ = false;
-  spool_.emplace(disk_, spool_options_, [this](core::Severity severity, std::string_view host, std::string_view text) {
-    log(severity, host, text);
-  });
+  spool_.emplace(
+      disk_, spool_options_,
+      [this](core::Severity severity, std::string_view host, std::string_view text) { log(severity, host, text); },
+      core::Spool::LogProgress{[this] { return log_.lines_given(); }, [this] { return log_.lines_done(); }});
   spool_->set_hosts(hosts_);
   watch();
   scan_due_ = now() + rescan_.load();

@@ -141,9 +141,11 @@ TEST_CASE_METHOD(QueueFixture, "without a daemon, what its journal leaves open i
   struct stat info{};
   REQUIRE(::stat((directory / "delayed/1.1.1.log.msul1").c_str(), &info) == 0);
   using Kind = core::SendingRecord::Kind;
-  const std::string journal = core::journal_header("boot") +
-                              core::to_journal_line({Kind::planned, info.st_ino, "msul1", "1.1.1.log.msul1"}) +
-                              core::to_journal_line({Kind::planned, 1, "msul1", "2.1.1.log.msul1"});  // another file
+  std::string journal = core::JournalHalf("boot", 1,
+                                          {{Kind::planned, info.st_ino, "msul1", "1.1.1.log.msul1"},
+                                           {Kind::planned, 1, "msul1", "2.1.1.log.msul1"}})  // another file
+                            .text();
+  journal.resize(8192);
   directory.write("delayed/.sending", journal);
   const QueueAnswer answer = run({.action = QueueAction::drop, .is_all = true});
   CHECK(answer.done == 2);

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ class ForgetfulDisk : public SpoolDisk {
   enum class Survival {
     none,  // only what was synced
     all,   // all that did not fail
-    some,  // each by the throw of a coin; of the journal also halves of lines, and holes
+    some,  // each by the throw of a coin; of the journal also parts of what was written
   };
 
   struct File {
@@ -68,17 +69,18 @@ class ForgetfulDisk : public SpoolDisk {
   void power_loss(Survival survival = Survival::none, unsigned seed = 1) {
     random_.seed(seed);
     cut_ = 0;
-    for (const auto& [name, where, state] : std::exchange(directory_steps_, {})) {
-      if (survives(state, survival)) durable_.take(name, where);
+    for (const auto& [name, where] : std::exchange(directory_steps_, {})) {
+      if (survives(Chunk::State::written, survival)) durable_.take(name, where);
     }
     view_ = durable_;
     std::erase_if(log_, [&](const Chunk& line) { return !survives(line.state, survival); });
     for (Chunk& line : log_) line.state = Chunk::State::synced;
-    if (old_journal_) journal_ = std::move(*old_journal_);
+    if (old_journal_) {
+      journal_ = std::move(*old_journal_);
+      journal_writes_.clear();
+    }
     old_journal_.reset();
-    std::string text = surviving_journal(survival);
-    journal_.clear();
-    if (!text.empty()) journal_.push_back({std::move(text), Chunk::State::synced});
+    for (const JournalWrite& write : std::exchange(journal_writes_, {})) survive(write, survival);
     ++boot_;
   }
 
@@ -88,17 +90,18 @@ class ForgetfulDisk : public SpoolDisk {
   const std::map<std::string, std::string>& quarantine() const { return view_.quarantine; }
   std::vector<std::string> log_lines() const { return lines(false); }
   std::vector<std::string> durable_log_lines() const { return lines(true); }
+  // What processes see.
   std::string journal() const {
-    std::string text;
-    for (const Chunk& chunk : journal_) text += chunk.text;
-    return text;
+    std::string bytes = journal_;
+    for (const JournalWrite& write : journal_writes_) bytes.replace(write.offset, write.text.size(), write.text);
+    return bytes;
   }
-  std::size_t journal_size() const {
-    std::size_t size = 0;
-    for (const Chunk& chunk : journal_) size += chunk.text.size();
-    return size;
+  void write_journal_file(const std::string& bytes) {
+    journal_ = bytes;
+    journal_writes_.clear();
   }
-  void write_journal(const std::string& text) { journal_ = {{text, Chunk::State::synced}}; }
+  // Bytes, in blocks of 4096 as files take them. What is there already stays.
+  std::optional<std::size_t> capacity;
   std::size_t count_of(const std::string& operation) const {
     const auto at = calls_.find(operation);
     return at == calls_.end() ? 0 : at->second;
@@ -123,13 +126,20 @@ class ForgetfulDisk : public SpoolDisk {
   std::error_code set_aside(const std::string& name, std::string_view reason) override {
     return take("set_aside", name, std::string(reason));
   }
+  // A failing one undoes some steps; the others are still to be done.
   std::error_code sync_directory() override {
     const bool is_failing = begins("sync_directory");
-    for (DirectoryStep& step : directory_steps_) {
-      if (is_failing) step.state = Chunk::State::dropped;
-      if (step.state == Chunk::State::written) durable_.take(step.name, step.reason);
+    for (const DirectoryStep& step : std::exchange(directory_steps_, {})) {
+      if (!is_failing) {
+        durable_.take(step.name, step.reason);
+      } else if (toss() && durable_.files.contains(step.name)) {
+        view_.files[step.name] = durable_.files[step.name];
+        view_.quarantine.erase(step.name);
+      } else {
+        directory_steps_.push_back(step);
+      }
     }
-    std::erase_if(directory_steps_, [](const auto& step) { return step.state == Chunk::State::written; });
+    if (!is_failing) old_journal_.reset();
     return is_failing ? io_error() : std::error_code{};
   }
   std::error_code append_log(std::string_view message) override {
@@ -138,28 +148,40 @@ class ForgetfulDisk : public SpoolDisk {
     return {};
   }
   std::error_code sync_log() override { return sync("sync_log", log_); }
-  std::error_code read_journal(std::string& text) override {
+  std::error_code read_journal(std::string& bytes) override {
     if (begins("read_journal")) return io_error();
-    text = journal();
+    bytes = journal();
     return {};
   }
-  // A failing one has written the first half.
-  std::error_code append_journal(std::string_view text) override {
-    const bool is_failing = begins("append_journal");
-    journal_.push_back(
-        {std::string(text.substr(0, is_failing ? text.size() / 2 : text.size())), Chunk::State::written});
-    return is_failing ? no_space() : std::error_code{};
-  }
-  // A failing one has taken its place, but may lose it again.
-  std::error_code replace_journal(std::string_view text) override {
+  // A failing one has done nothing, or has taken its place and may lose it again.
+  std::error_code replace_journal(std::string_view bytes) override {
     const bool is_failing = begins("replace_journal");
+    if (is_failing && operations_ % 2 == 0) return no_space();
+    if (capacity && used() + blocks(bytes.size()) > *capacity) return no_space();
     if (is_failing && !old_journal_) old_journal_ = journal_;
     if (!is_failing) old_journal_.reset();
-    journal_.clear();
-    if (!text.empty()) journal_.push_back({std::string(text), Chunk::State::synced});
-    return is_failing ? no_space() : std::error_code{};
+    journal_ = bytes;
+    journal_writes_.clear();
+    return is_failing ? io_error() : std::error_code{};
   }
-  std::error_code sync_journal() override { return sync("sync_journal", journal_); }
+  // A failing one has written the first half.
+  std::error_code write_journal(std::size_t offset, std::string_view bytes) override {
+    const bool is_failing = begins("write_journal");
+    if (offset + bytes.size() > journal_.size()) throw std::logic_error("the journal does not become longer");
+    journal_writes_.push_back(
+        {offset, std::string(bytes.substr(0, is_failing ? bytes.size() / 2 : bytes.size())), Chunk::State::written});
+    return is_failing ? io_error() : std::error_code{};
+  }
+  std::error_code sync_journal() override {
+    const bool is_failing = begins("sync_journal");
+    for (JournalWrite& write : journal_writes_) {
+      if (write.state != Chunk::State::written) continue;
+      write.state = is_failing ? Chunk::State::dropped : Chunk::State::synced;
+    }
+    // What was dropped before stays dropped where nothing was written over it.
+    if (!is_failing) settle_journal();
+    return is_failing ? io_error() : std::error_code{};
+  }
   bool is_boot_known = true;
   std::string boot_id() override { return is_boot_known ? "boot-" + std::to_string(boot_) : ""; }
 
@@ -173,10 +195,14 @@ class ForgetfulDisk : public SpoolDisk {
     std::string text;
     State state = State::written;
   };
+  struct JournalWrite {
+    std::size_t offset = 0;
+    std::string text;
+    Chunk::State state = Chunk::State::written;
+  };
   struct DirectoryStep {
     std::string name;
     std::optional<std::string> reason;  // into the quarantine
-    Chunk::State state = Chunk::State::written;
   };
   struct Directory {
     std::map<std::string, File> files;
@@ -228,36 +254,60 @@ class ForgetfulDisk : public SpoolDisk {
     return is_failing ? io_error() : std::error_code{};
   }
 
+  static std::size_t blocks(std::size_t bytes) {
+    constexpr std::size_t block = 4096;
+    return (bytes + block - 1) / block * block;
+  }
+  std::size_t used() const {
+    std::size_t used = blocks(journal_.size());
+    for (const auto& [name, file] : view_.files) used += blocks(file.content.size());
+    return used;
+  }
+
+  // Synced writes become the file; dropped ones before them are seen until they are overwritten.
+  void settle_journal() {
+    const std::string view = journal();
+    for (const JournalWrite& write : journal_writes_) {
+      if (write.state == Chunk::State::synced) journal_.replace(write.offset, write.text.size(), write.text);
+    }
+    for (JournalWrite& write : journal_writes_) write.text = view.substr(write.offset, write.text.size());
+    std::erase_if(journal_writes_, [this](const JournalWrite& write) {
+      return journal_.compare(write.offset, write.text.size(), write.text) == 0;
+    });
+  }
+
+  // The disk writes sectors in any order: of a write that was under way a part of it is there.
+  void survive(const JournalWrite& write, Survival survival) {
+    if (!survives(write.state, survival)) return;
+    std::string_view text = write.text;
+    std::size_t offset = write.offset;
+    if (write.state != Chunk::State::synced && survival == Survival::some && toss()) {
+      // Most of a half is empty; what is not is to be torn as well.
+      const std::size_t end = toss() ? text.size() : std::min(text.size(), text.find('\0'));
+      const std::size_t cut = end == 0 ? 0 : random_() % end;
+      if (toss()) {
+        text = text.substr(0, cut);
+      } else {
+        text.remove_prefix(cut);
+        offset += cut;
+      }
+    }
+    journal_.replace(offset, text.size(), text);
+  }
+
   bool toss() { return (random_() & 16U) != 0; }
   bool survives(Chunk::State state, Survival survival) {
     if (state == Chunk::State::synced) return true;
     if (survival == Survival::some) return toss();
     return state == Chunk::State::written && survival == Survival::all;
   }
-  // What is lost before something that is kept leaves a hole.
-  std::string surviving_journal(Survival survival) {
-    std::string text;
-    std::size_t hole = 0;
-    for (const Chunk& chunk : journal_) {
-      if (!survives(chunk.state, survival)) {
-        hole += chunk.text.size();
-        continue;
-      }
-      text.append(std::exchange(hole, 0), '\0');
-      const bool is_torn = chunk.state != Chunk::State::synced && survival == Survival::some && toss();
-      const std::size_t kept = is_torn ? chunk.text.size() / 2 : chunk.text.size();
-      text.append(chunk.text, 0, kept);
-      hole = chunk.text.size() - kept;
-    }
-    return text;
-  }
-
   Directory view_;  // what processes see
   Directory durable_;
   std::vector<DirectoryStep> directory_steps_;  // not durable
   std::vector<Chunk> log_;
-  std::vector<Chunk> journal_;
-  std::optional<std::vector<Chunk>> old_journal_;  // what is durable if the last replacement failed
+  std::string journal_;  // as of the last sync
+  std::vector<JournalWrite> journal_writes_;
+  std::optional<std::string> old_journal_;  // what is durable if the last replacement failed
   std::map<std::string, std::size_t> calls_;
   std::string last_failure_;
   std::size_t operations_ = 0;

@@ -123,7 +123,7 @@ TEST_CASE("spool disk: a FIFO in place of a file of ours blocks nothing") {
   std::string text;
   REQUIRE(::mkfifo(f.at(".sending").c_str(), 0600) == 0);
   CHECK(f.disk.read_journal(text));
-  CHECK(f.disk.append_journal("x"));
+  CHECK(f.disk.write_journal(0, "x"));
   write_file(f.at("1.a.msul1"), "a");
   CHECK_FALSE(f.disk.set_aside("1.a.msul1", "first"));
   REQUIRE(::unlink(f.at("quarantine/1.a.msul1.reason").c_str()) == 0);
@@ -174,19 +174,21 @@ TEST_CASE("spool disk: what is gone already is removed") {
   CHECK(f.listed().empty());
 }
 
-TEST_CASE("spool disk: the journal is replaced in one step, grows, and goes") {
+TEST_CASE("spool disk: the journal is replaced in one step, and written in place") {
   DiskFixture f;
   std::string text = "something";
   CHECK_FALSE(f.disk.read_journal(text));
   CHECK(text.empty());
-  CHECK_FALSE(f.disk.replace_journal("one\n"));
-  CHECK_FALSE(f.disk.append_journal("two\n"));
+  CHECK(f.disk.write_journal(0, "one") == std::errc::no_such_file_or_directory);
+  CHECK_FALSE(f.disk.replace_journal("one two three"));
+  CHECK_FALSE(f.disk.write_journal(4, "TWO"));
   CHECK_FALSE(f.disk.sync_journal());
   CHECK_FALSE(f.disk.read_journal(text));
-  CHECK(text == "one\ntwo\n");
-  CHECK_FALSE(f.disk.replace_journal(""));
-  CHECK_FALSE(std::filesystem::exists(f.at(".sending")));
-  CHECK(f.disk.append_journal("three\n") == std::errc::no_such_file_or_directory);
+  CHECK(text == "one TWO three");
+  CHECK_FALSE(f.disk.replace_journal("four"));
+  CHECK_FALSE(f.disk.write_journal(0, "F"));
+  CHECK(read_file(f.at(".sending")) == "Four");
+  CHECK_FALSE(std::filesystem::exists(f.at(".sending.new")));
 }
 
 TEST_CASE("spool disk: a line of the permanent log") {

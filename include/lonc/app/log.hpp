@@ -38,6 +38,9 @@ class Log : public net::LogSink {
 
   void write(core::Severity severity, const net::LogContext& context, std::string_view message) override;
 
+  std::uint64_t lines_given() const override { return accepted_.load(); }
+  std::uint64_t lines_done() const override;
+
   // Lines below this are left out. Any thread.
   void set_level(core::Severity level) { level_.store(level, std::memory_order_relaxed); }
   core::Severity level() const { return level_.load(std::memory_order_relaxed); }

@@ -37,8 +37,15 @@ class Spool {
   // `host_id` is empty for what is about no single one. The message holds nothing of a message's content.
   using Log = std::function<void(Severity, std::string_view host_id, std::string_view message)>;
 
-  // `disk` must outlive it.
-  Spool(SpoolDisk& disk, SpoolOptions options, Log log);
+  // How many lines the log was given so far, and how many of these it is through with: what was named counts as told
+  // only then.
+  struct LogProgress {
+    std::function<std::uint64_t()> given;
+    std::function<std::uint64_t()> done;
+  };
+
+  // `disk` must outlive it. Without `progress` a line is written when `log` returns.
+  Spool(SpoolDisk& disk, SpoolOptions options, Log log, LogProgress progress = {});
 
   // The directory is read anew before anything is handed out.
   void set_hosts(const std::vector<std::string>& ids) {
@@ -59,7 +66,7 @@ class Spool {
 
   // For each host its next messages, at most `batch` of them; none while it has some. When this returns, the disk
   // knows that they may have been sent, and all that was answered before is logged and deleted. In trouble the batches
-  // are empty.
+  // are empty. Where the disk has no room for a journal, one message at a time is handed out, and is named.
   std::vector<DelayedBatch> hand_out(const std::vector<std::string>& hosts);
 
   // The oldest message that the host was handed out and has not answered for is through: `record` goes to the permanent
@@ -74,10 +81,10 @@ class Spool {
 
   // Logs, deletes and syncs what was answered.
   std::error_code commit();
-  bool has_uncommitted() const { return !answered_.empty() || has_unsynced_deletions_; }
+  bool has_uncommitted() const { return !answered_.empty() || has_unsynced_deletions_ || !untold_.empty(); }
   // After trouble: tries again what failed, and reads the directory anew. All is well if it succeeds.
   std::error_code recheck();
-  // commit(), and the journal is put away if nothing is open.
+  // commit(), and the journal is emptied if nothing is open. It keeps its room.
   void close();
 
   // --- for status and administrators
@@ -109,30 +116,44 @@ class Spool {
     bool is_logged = false;  // durably
     bool is_lost = false;  // it was appended, but could not be synced
   };
+  struct Moved {
+    SendingRecord record;
+    std::string reason;
+  };
+  struct Untold {
+    SendingRecord record;
+    std::uint64_t line = 0;  // of the log
+  };
   using Queues = std::map<std::string, std::deque<HandedOut>, std::less<>>;
 
   // spool.cpp: handing out and what comes of it
-  DelayedBatch read_next(const std::string& host_id, std::string& journal);
-  bool take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch, std::string& journal);
+  DelayedBatch read_next(const std::string& host_id);
+  bool take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch);
+  void take_back_last(const std::string& host_id, DelayedBatch& batch);
   void put_back(std::string_view host_id, DelayedName name);
   HandedOut take_front(std::string_view host_id);
   bool is_batch_full() const { return answered_.size() + moved_.size() >= options_.batch; }
   std::error_code quarantine(std::string_view host_id, const std::string& name, std::string_view reason);
 
   // spool_commit.cpp: what must be durable, and what becomes of it after a crash
-  std::error_code recover_message(SendingRecord record, bool is_same_boot, bool is_first,
-                                  std::vector<SendingRecord>& gone, std::vector<SendingRecord>& sent);
-  void disbelieve_deleted(std::vector<SendingRecord> records);
+  std::error_code recover_message(const SendingRecord& record, bool is_believed, bool is_first,
+                                  std::vector<SendingRecord>& sent);
   std::error_code log_answered();
+  bool has_lost_lines() const;
   std::error_code delete_answered();
   std::error_code sync_deleted();
-  void name_doubtful(const SendingRecord& record, std::string_view why);
-  std::error_code append_journal(std::string_view text);
-  std::error_code replace_journal(std::string_view text);
-  std::error_code sync_journal();
-  std::error_code compact_journal();
-  std::string journal_text() const;
+  void name_doubtful(SendingRecord record, std::string_view why);
+  void note_told();
   std::error_code settle(std::error_code error, std::string_view what);
+
+  // spool_journal.cpp
+  std::error_code plan(const std::vector<std::string>& hosts, std::vector<DelayedBatch>& batches);
+  std::error_code plan_without_journal(const std::vector<std::string>& hosts, std::vector<DelayedBatch>& batches);
+  std::vector<SendingRecord> journal_records() const;
+  std::error_code append_journal(const std::vector<SendingRecord>& records);
+  std::error_code renew_journal();
+  std::error_code write_generation(std::string_view boot_id, const std::vector<SendingRecord>& records);
+  std::error_code put_journal(const std::string& text);
 
   SpoolDisk& disk_;
   SpoolOptions options_;
@@ -141,17 +162,23 @@ class Spool {
   Queues handed_out_;
   std::unordered_set<std::string> busy_;  // names in handed_out_ and answered_
   std::vector<Answered> answered_;  // at most a batch, in trouble one more for each host
-  std::vector<SendingRecord> moved_;  // to the quarantine after they were sent, since the directory was synced
+  std::vector<Moved> moved_;  // to the quarantine after they were sent, since the directory was synced
   // Sent, and what became of it is not known; the journal names them until they are sent again and answered.
   std::map<std::string, SendingRecord, std::less<>> unclear_;
-  std::vector<SendingRecord> unbelieved_;  // deleted or moved, but the sync of that failed: the journal keeps them
-  std::size_t journal_bytes_ = 0;  // 0: there is none
-  std::size_t compact_at_ = 0;  // bytes of the journal at which it is written anew
-  bool is_journal_torn_ = false;  // its end may be half a line
+  // Named as what may be doubled: the journal keeps it until the log has written that.
+  std::map<std::string, Untold, std::less<>> untold_;
+  LogProgress progress_;
+  std::optional<JournalHalf> journal_;  // the one that counts; none if the next record begins another
+  std::uint64_t generation_ = 0;
+  std::size_t half_ = 0;       // which one it is
+  std::size_t half_room_ = 0;  // bytes of each; 0: there is no journal
+  std::size_t half_used_ = 0;
+  bool is_unplanned_ = false;  // the only message that is handed out stands in no journal
   bool is_recovered_ = false;
-  bool is_log_disbelieved_ = false;  // what the process before has appended could not be synced
+  bool is_disbelieved_ = false;  // a sync of what the process before has appended to the permanent log has failed
   bool is_scanned_ = false;
   bool has_unsynced_deletions_ = false;
+  bool must_move_again_ = false;  // the sync of that has failed
   std::string trouble_;
   std::string last_trouble_;
   std::size_t trouble_count_ = 0;  // how often the last one came again

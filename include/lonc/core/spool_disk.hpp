@@ -40,7 +40,8 @@ class SpoolDisk {
   virtual std::error_code remove(const std::string& name) = 0;
   // Moves it to the quarantine, where nothing is replaced, with the reason beside it.
   virtual std::error_code set_aside(const std::string& name, std::string_view reason) = 0;
-  // Makes durable what remove() and set_aside() did.
+  // Makes durable what remove() and set_aside() did. After an error each of them may have been undone; when they have
+  // been done again, the next success counts.
   virtual std::error_code sync_directory() = 0;
 
   // --- the permanent log, to which other programs append as well
@@ -49,12 +50,13 @@ class SpoolDisk {
   // After an error what was appended since the last success counts as lost.
   virtual std::error_code sync_log() = 0;
 
-  // --- the journal of what is being sent
-  virtual std::error_code read_journal(std::string& text) = 0;  // empty if there is none
-  // After an error a part of it may have been written.
-  virtual std::error_code append_journal(std::string_view text) = 0;
-  // The whole of it in one step, durable when it returns; an empty text removes it.
-  virtual std::error_code replace_journal(std::string_view text) = 0;
+  // --- the journal of what is being sent: a file of a fixed length, written in place
+  virtual std::error_code read_journal(std::string& bytes) = 0;  // empty if there is none
+  // The whole of it in one step, durable when it returns; its room on the disk is its own from then on. After
+  // errc::no_space_on_device the one before is as it was.
+  virtual std::error_code replace_journal(std::string_view bytes) = 0;
+  // Overwrites a part of it. After an error a part of that may have been written.
+  virtual std::error_code write_journal(std::size_t offset, std::string_view bytes) = 0;
   virtual std::error_code sync_journal() = 0;
 
   // Another one after each start of the machine: what a process wrote is complete while it stays the same. Empty

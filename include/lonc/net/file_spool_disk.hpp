@@ -58,9 +58,9 @@ class FileSpoolDisk : public core::SpoolDisk {
   std::error_code sync_directory() override;
   std::error_code append_log(std::string_view message) override;
   std::error_code sync_log() override { return log_.sync(); }
-  std::error_code read_journal(std::string& text) override;
-  std::error_code append_journal(std::string_view text) override;
-  std::error_code replace_journal(std::string_view text) override;
+  std::error_code read_journal(std::string& bytes) override;
+  std::error_code replace_journal(std::string_view bytes) override;
+  std::error_code write_journal(std::size_t offset, std::string_view bytes) override;
   std::error_code sync_journal() override;
   std::string boot_id() override;
 
@@ -80,7 +80,9 @@ class FileSpoolDisk : public core::SpoolDisk {
   std::error_code open_quarantine();
   void write_reason(const std::string& file, const std::string& name, std::string_view reason);
   QuarantinedMessage quarantined(const std::string& file);
-  std::error_code make_journal(std::string_view text);
+  bool is_too_much(std::size_t bytes) const;
+  std::error_code make_journal(std::string_view bytes);
+  std::error_code open_journal();
 
   std::string path_;
   UniqueFd directory_;

@@ -4,6 +4,7 @@
 #include <lonc/core/types.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,11 @@ class LogSink {
   virtual ~LogSink() = default;
   // Never blocks and may be called from any thread. `message` has no line end and outside text in it is escaped.
   virtual void write(core::Severity severity, const LogContext& context, std::string_view message) = 0;
+
+  // Lines that it was given so far, and how many of them it is through with, in their order: what was given before
+  // lines_given() is written, or lost for good, when lines_done() has come so far. Any thread.
+  virtual std::uint64_t lines_given() const { return 0; }
+  virtual std::uint64_t lines_done() const { return 0; }
 };
 
 }  // namespace lonc::net
