@@ -118,6 +118,9 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     return trouble_;
   }
 
+  // Written, lost or dropped as of the last line that was dealt with.
+  std::uint64_t gone() const { return gone_.load(std::memory_order_acquire); }
+
   // Returns when a line has been dealt with, or after a moment.
   void wait_for_progress(std::uint64_t seen, std::chrono::steady_clock::time_point until) {
     std::unique_lock lock{progress_mutex_};
@@ -132,7 +135,8 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
     write(line);
     {
       const std::lock_guard lock{progress_mutex_};
-      processed_.fetch_add(1, std::memory_order_release);
+      gone_.store(processed_.fetch_add(1, std::memory_order_release) + 1 + pool_->overrun_counter(),
+                  std::memory_order_release);
     }
     progress_.notify_all();
   }
@@ -254,6 +258,7 @@ class Log::Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   std::optional<WallTime> journal_trouble_told_;
   std::set<int> complained_;  // causes told on stderr since it last worked
   std::atomic<std::uint64_t> processed_{0};
+  std::atomic<std::uint64_t> gone_{0};
   std::mutex progress_mutex_;  // of trouble_ as well
   std::string trouble_;
   std::condition_variable progress_;
@@ -298,16 +303,16 @@ void Log::write(core::Severity severity, const net::LogContext& context, std::st
                       spdlog::string_view_t{packed.data(), packed.size()});
 }
 
-// Lines leave the queue in order, written or dropped, so the sum says how far it has come.
-std::uint64_t Log::lines_done() const { return queue_->sink->processed() + dropped_lines(); }
+std::uint64_t Log::lines_done() const { return queue_->sink->gone(); }
 
 bool Log::flush(std::chrono::milliseconds timeout) {
   if (!queue_->pool) return true;
   const std::uint64_t target = accepted_.load();
   const auto until = std::chrono::steady_clock::now() + timeout;
+  // Lines leave the queue in order, written or dropped, so the sum says how far it has come.
   for (;;) {
     const std::uint64_t processed = queue_->sink->processed();
-    if (lines_done() >= target) return true;
+    if (processed + dropped_lines() >= target) return true;
     const auto now = std::chrono::steady_clock::now();
     if (now >= until) return false;
     queue_->sink->wait_for_progress(processed, std::min(until, now + std::chrono::milliseconds{20}));

@@ -121,7 +121,8 @@ ParsedHalf parse_half(std::string_view text) {
       seal = line.substr(line.rfind('\t') + 1);
     } else if (!seal.empty() && content) {
       const auto fields = split<5>(*content);
-      if (auto record = fields ? make_record(*fields) : std::nullopt) half.journal.records.push_back(std::move(*record));
+      if (auto record = fields ? make_record(*fields) : std::nullopt)
+        half.journal.records.push_back(std::move(*record));
     }
     if (number == first_records + 1) half.is_whole = !seal.empty() && half.journal.records.size() == first_records;
   });
@@ -155,8 +156,7 @@ SendingJournal parse_journal(std::string_view bytes) {
                                    parse_half(bytes.substr(bytes.size() / 2))};
   const std::uint64_t generation = std::max(halves[0].journal.generation, halves[1].journal.generation);
   const bool is_second =
-      halves[1].is_whole &&
-      (!halves[0].is_whole || halves[1].journal.generation > halves[0].journal.generation);
+      halves[1].is_whole && (!halves[0].is_whole || halves[1].journal.generation > halves[0].journal.generation);
   SendingJournal journal;
   if (halves[0].is_whole || is_second) journal = std::move(halves.at(is_second ? 1 : 0).journal);
   journal.generation = generation;

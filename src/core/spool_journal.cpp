@@ -37,8 +37,9 @@ std::error_code Spool::plan(const std::vector<std::string>& hosts, std::vector<D
   for (std::size_t i = hosts.size(); i-- > 0 && wanted > half_room_;) {
     while (!batches[i].messages.empty() && wanted > half_room_) {
       // The header counts the records, and may become shorter.
-      wanted -= JournalHalf({}, 0, {}).line({SendingRecord::Kind::planned, handed_out_[hosts[i]].back().inode, hosts[i],
-                                            batches[i].messages.back().name})
+      wanted -= JournalHalf({}, 0, {})
+                    .line({SendingRecord::Kind::planned, handed_out_[hosts[i]].back().inode, hosts[i],
+                           batches[i].messages.back().name})
                     .size();
       if (records.size() == 1) return plan_without_journal(hosts, batches);
       take_back_last(hosts[i], batches[i]);

@@ -88,6 +88,7 @@ void FileSpoolDisk::close() {
   quarantine_.reset();
   directory_.reset();
   lock_.reset();
+  directory_lock_.reset();
 }
 
 std::error_code FileSpoolDisk::open() {
@@ -96,12 +97,14 @@ std::error_code FileSpoolDisk::open() {
   UniqueFd directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return last_error();
   UniqueFd lock(::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  // A disk without room for that file is to be emptied all the same, and whoever comes finds it as full.
-  if (!lock && (errno == ENOSPC || errno == EDQUOT)) lock.reset(::dup(directory.get()));
-  if (!lock) return last_error();
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+  // A disk without room for that file is to be emptied all the same: the directory itself is locked as well.
+  if (!lock && errno != ENOSPC && errno != EDQUOT) return last_error();
+  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+  UniqueFd directory_lock(::dup(directory.get()));
+  if (::flock(directory_lock.get(), LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || !lock)) return last_error();
   directory_ = std::move(directory);
   lock_ = std::move(lock);
+  directory_lock_ = std::move(directory_lock);
   return {};
 }
 

@@ -65,9 +65,9 @@ TEST_CASE("of the halves of a journal the later one counts that was wholly begun
   CHECK(parse_journal(padded(earlier.text()) + padded(later.text())).half == 1);
   CHECK(parse_journal(padded(later.text()) + padded(earlier.text())).half == 0);
   // Whatever was torn away from its beginning, in front or behind, over what an earlier one had left.
-  const std::string left_over = JournalHalf("boot", 6, {record(Kind::planned, "x"), record(Kind::planned, "y"),
-                                                        record(Kind::planned, "z")})
-                                    .text();
+  const std::string left_over =
+      JournalHalf("boot", 6, {record(Kind::planned, "x"), record(Kind::planned, "y"), record(Kind::planned, "z")})
+          .text();
   for (std::size_t cut = 1; cut != later.text().size(); ++cut) {
     for (const std::string& beneath : {padded(""), padded(left_over)}) {
       std::string front_only = beneath;

@@ -18,10 +18,13 @@ struct SpoolHarness {
   explicit SpoolHarness(SpoolOptions with = {.line_limit = 100}) : options(with) { start({"msul1", "msul2"}); }
 
   void start(const std::vector<std::string>& hosts) {
-    spool.emplace(disk, options, [this](Severity severity, std::string_view host_id, std::string_view text) {
-      logs.push_back((severity == Severity::warning ? "WARNING " : "") + std::string(host_id) + ": " +
-                     std::string(text));
-    }, Spool::LogProgress{[this] { return logs.size(); }, [this] { return written; }});
+    spool.emplace(
+        disk, options,
+        [this](Severity severity, std::string_view host_id, std::string_view text) {
+          logs.push_back((severity == Severity::warning ? "WARNING " : "") + std::string(host_id) + ": " +
+                         std::string(text));
+        },
+        Spool::LogProgress{[this] { return logs.size(); }, [this] { return written; }});
     spool->set_hosts(hosts);
   }
   void leave(int number, const std::string& host_id = "msul1") {

@@ -36,6 +36,11 @@ class Spool:
         return self.leave(f"1700000000.{self.count}.4711.{command[:8].strip(':')}.{host}".replace(":", ""),
                           f"{command}\n", age)
 
+    def clean_up(self):
+        """Removes what could not be put in place."""
+        for path in self.directory.glob(".*.4711.*"):
+            path.unlink()
+
     # --- what has become of them
 
     def waiting(self):

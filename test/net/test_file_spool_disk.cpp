@@ -68,6 +68,15 @@ TEST_CASE("spool disk: one process at a time") {
   CHECK_FALSE(other.open());
 }
 
+TEST_CASE("spool disk: who found no room for the file of the lock keeps the others out as well") {
+  DiskFixture f;
+  REQUIRE(::unlink(f.at(".lock").c_str()) == 0);
+  FileSpoolDisk other(f.directory / "delayed", f.directory / "log");
+  CHECK(other.open() == std::errc::resource_unavailable_try_again);
+  f.disk.close();
+  CHECK_FALSE(other.open());
+}
+
 TEST_CASE("spool disk: a directory that was made anew is not the one that is open") {
   DiskFixture f;
   CHECK(f.disk.is_current());

@@ -170,7 +170,7 @@ class Spool {
   LogProgress progress_;
   std::optional<JournalHalf> journal_;  // the one that counts; none if the next record begins another
   std::uint64_t generation_ = 0;
-  std::size_t half_ = 0;       // which one it is
+  std::size_t half_ = 0;  // which one it is
   std::size_t half_room_ = 0;  // bytes of each; 0: there is no journal
   std::size_t half_used_ = 0;
   bool is_unplanned_ = false;  // the only message that is handed out stands in no journal

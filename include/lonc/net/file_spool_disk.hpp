@@ -87,6 +87,7 @@ class FileSpoolDisk : public core::SpoolDisk {
   std::string path_;
   UniqueFd directory_;
   UniqueFd lock_;
+  UniqueFd directory_lock_;
   UniqueFd quarantine_;
   UniqueFd journal_;
   LogFile log_;
