@@ -205,7 +205,7 @@ bool FileSpoolDisk::is_too_much(std::size_t bytes) const {
 
 std::error_code FileSpoolDisk::replace_journal(std::string_view bytes) {
   if (is_too_much(bytes.size())) return std::make_error_code(std::errc::no_space_on_device);
-  std::error_code error = make_journal(bytes);
+  const std::error_code error = make_journal(bytes);
   if (error) {
     ::unlinkat(directory_.get(), new_journal_name, 0);
     return error.value() == EDQUOT ? std::make_error_code(std::errc::no_space_on_device) : error;
