@@ -208,7 +208,8 @@ std::error_code FileSpoolDisk::replace_journal(std::string_view bytes) {
   const std::error_code error = make_journal(bytes);
   if (error) {
     ::unlinkat(directory_.get(), new_journal_name, 0);
-    return error.value() == EDQUOT ? std::make_error_code(std::errc::no_space_on_device) : error;
+    const bool is_no_room = error.value() == EDQUOT || error.value() == EFBIG;  // the quota, or a limit of the process
+    return is_no_room ? std::make_error_code(std::errc::no_space_on_device) : error;
   }
   if (::renameat(directory_.get(), new_journal_name, directory_.get(), journal_name) != 0) return last_error();
   journal_.reset();
