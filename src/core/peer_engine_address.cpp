@@ -26,6 +26,7 @@ void PeerEngine::address_changed(TimePoint now, const std::vector<ConnectionId>&
   effects_.log(Severity::notice, "The name has another address now: " + std::to_string(idle.size()) +
                                      " connections to the old one are closed, and " + std::to_string(busy) +
                                      " when what is in flight there has ended");
+  pong_sent_ = false;  // another lond may call itself by another id
   for (const ConnectionId id : idle) end_connection(now, id, Errc::address_changed);
   if (state_ == PeerState::up) open_what_is_missing(now);
   recompute_deadline();

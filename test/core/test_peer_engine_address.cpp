@@ -26,7 +26,7 @@ TEST_CASE("an idle connection to the old address is closed at once, and requests
                                            "closed, and 0 when what is in flight there has ended"});
   h.ask(1, "a");
   CHECK(h.take().empty());
-  h.handshake(2);
+  h.handshake(2, true);
   CHECK(h.take().ends_with("write 2 a"));
   h.line(2, "A");
   CHECK(h.take() == "reply 1 A");
@@ -45,7 +45,7 @@ TEST_CASE("what is in flight at the old address is answered, and nothing more go
   CHECK(h.take() == "open 2");
   h.line(1, "A");
   CHECK(h.take() == "reply 1 A; close 1");
-  h.handshake(2);
+  h.handshake(2, true);
   CHECK(h.take().ends_with("write 2 b"));
   h.line(2, "B");
   CHECK(h.take() == "reply 2 B");
@@ -65,7 +65,7 @@ TEST_CASE("a request that waits for the only connection is not lost when that le
   h.advance(10s);
   h.line(1, "A");
   CHECK(h.take() == "reply 1 A; close 1; open 2");
-  h.handshake(2);
+  h.handshake(2, true);
   CHECK(h.take().ends_with("write 2 b"));
 }
 
@@ -93,4 +93,24 @@ TEST_CASE("a peer out of service opens nothing because its address is another") 
   CHECK(h.take().empty());
   h.line(1, "A");
   CHECK(h.take() == "reply 1 A; write 1 exit");
+}
+
+TEST_CASE("what lond calls itself is asked anew at the new address") {
+  PeerSettings settings = EngineHarness::default_settings();
+  settings.pipeline_depth = 8;
+  EngineHarness h(settings);
+  h.start();
+  h.up(1);
+  for (const char* line : {"4711", "ok", "old1:data1", "81234A0ABCDEF9870BCD0045678"}) h.line(1, line);
+  h.ask(1, "a");
+  h.take();
+  h.lines(1, {"A", "old1"});
+  CHECK(h.take() == "reply 1 A");
+  address_changed(h, {1});
+  h.up(2);
+  for (const char* line : {"4711", "ok", "new1:data1", "81234A0ABCDEF9870BCD0045678"}) h.line(2, line);
+  h.ask(2, "b");
+  h.take();
+  h.lines(2, {"B", "new1"});
+  CHECK(h.take() == "reply 2 B");
 }

@@ -1,5 +1,12 @@
 """Lines of hosts.tab without an address: names are looked up, and a name that is none holds nobody up."""
-from e2e.harness import E2eTest
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from e2e.ctl import CtlTest
+from e2e.harness import E2eTest, wait_for
 
 
 class ResolveTest(E2eTest):
@@ -52,3 +59,67 @@ class ResolveTest(E2eTest):
         node.wait_logged("HUP: reloaded")
         self.assertNotIn("hosts.tab", node.log())
         self.assertEqual(node.request("msul1", "echo:x"), "x")
+
+
+# lonc sees a file of the test's own as /etc/hosts.
+WITH_HOSTS = ["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh"]
+
+
+def reason_to_skip():
+    if os.getuid() != 0:
+        return "only root may mount"
+    done = subprocess.run([*WITH_HOSTS, "/etc/hosts", "true"], capture_output=True, text=True, check=False)
+    return f"nothing can be mounted: {done.stderr.strip()}" if done.returncode else None
+
+
+@unittest.skipIf(reason_to_skip(), reason_to_skip())
+class MovingNameTest(CtlTest):
+    """The name of a peer leads elsewhere, and the old server still runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.peers = self.standin(["before", "after"])
+        self.hosts = self.directory / "hosts"
+        self.lead_to("before")
+        self.lonc = self.node(["msul1:msu:library:moving.example.org:http"], prefix=[*WITH_HOSTS, str(self.hosts)])
+        wait_for(lambda: self.lonc.request("msul1", "whoami") == "before", "msul1 is up")
+
+    def lead_to(self, *hosts):
+        self.hosts.write_text("".join(f"{self.network.address(host)} moving.example.org\n" for host in hosts))
+
+    def wait_moved(self):
+        wait_for(lambda: self.lonc.request("msul1", "whoami") == "after", "the new address is used")
+        self.assertEqual(json.loads(self.out(self.lonc, "status", "msul1", "--json"))["address"],
+                         self.network.place("after"))
+        wait_for(lambda: self.peers.stats("before")["connections"] == 0, "the old server is left alone")
+
+    def test_reload(self):
+        self.lead_to("after")
+        self.lonc.hang_up()
+        self.wait_moved()
+
+    def test_reconnect(self):
+        self.lead_to("after")
+        self.out(self.lonc, "reconnect", "msul1")
+        self.wait_moved()
+
+    def test_sweep(self):
+        self.lead_to("after")
+        self.lonc.signal(signal.SIGUSR1)
+        self.wait_moved()
+
+    def test_request_in_flight(self):
+        before = self.peers.stats("before")["requests"]
+        with self.lonc.client("msul1", 20) as client:
+            client.send("delay:1000:finished\n")
+            wait_for(lambda: self.peers.stats("before")["requests"] > before, "the request is in flight")
+            self.lead_to("after")
+            self.out(self.lonc, "reconnect", "msul1")
+            self.lonc.wait_logged("The name has another address now")
+            self.assertEqual(client.line(), "finished")
+        self.wait_moved()
+
+    def test_name_that_is_none_any_more(self):
+        self.lead_to()
+        self.out(self.lonc, "reconnect", "msul1")
+        self.assertEqual(self.lonc.request("msul1", "whoami"), "before")
