@@ -19,16 +19,22 @@ ClientLimit::ClientLimit(std::size_t limit, std::size_t refused_limit) : state_(
   state_->refused_limit = refused_limit;
 }
 
-std::optional<ClientLimit::Slot> ClientLimit::Share::admit() {
+ClientLimit::Slot ClientLimit::Share::admit() {
   State& all = *part_->all;
-  Place place = Place::over_share;
-  if (take_place(part_->served, (all.limit + 1) / 2)) {
-    if (take_place(all.served, all.limit)) return Slot(part_, Place::served);
-    part_->served.fetch_sub(1);
-    place = Place::over_limit;
-  }
-  if (take_place(all.refused, all.refused_limit)) return Slot(part_, place);
-  return std::nullopt;
+  if (!take_place(part_->served, (all.limit + 1) / 2)) return refuse(Place::over_share);
+  if (take_place(all.served, all.limit)) return {part_, Place::served};
+  part_->served.fetch_sub(1);
+  return refuse(Place::over_limit);
+}
+
+std::optional<ClientLimit::Slot> ClientLimit::Share::admit_without_descriptor() {
+  if (!part_->all->spare.lend()) return std::nullopt;
+  return refuse(Place::no_descriptor);
+}
+
+ClientLimit::Slot ClientLimit::Share::refuse(Place place) {
+  part_->all->refused.fetch_add(1);
+  return {part_, place};
 }
 
 ClientLimit::Slot& ClientLimit::Slot::operator=(Slot&& other) noexcept {
@@ -45,6 +51,7 @@ void ClientLimit::Slot::release() {
   if (!part) return;
   if (is_refused()) {
     part->all->refused.fetch_sub(1);
+    if (place_ == Place::no_descriptor) part->all->spare.take_back();
   } else {
     part->served.fetch_sub(1);
     part->all->served.fetch_sub(1);

@@ -19,12 +19,9 @@ ClientSession::ClientSession(const Shared& shared, core::ClientId id, UniqueFd f
       id_(id),
       slot_(std::move(slot)),
       socket_(shared.strand, std::move(fd), limits.line_length),
-      patience_(slot_.is_refused() ? limits.refused_timeout : limits.write_timeout) {}
+      patience_(limits.write_timeout) {}
 
-void ClientSession::start() {
-  if (slot_.is_refused()) end_in(patience_);
-  read_lines();
-}
+void ClientSession::start() { read_lines(); }
 
 // Where the loop calls there is no caller who could handle an exception.
 template <typename Action>
@@ -77,10 +74,6 @@ void ClientSession::read_lines() {
       case LineSocket::Read::line:
       case LineSocket::Read::too_long:
         break;
-    }
-    if (slot_.is_refused()) {
-      refuse();
-      return end();
     }
     give_line(read);
     if (is_gone_ && step_ == Step::asking) return end();
@@ -185,11 +178,6 @@ void ClientSession::look_again_later() {
     const auto self = weak.lock();
     if (!error && self) self->ready(SocketWatch::News::ended);
   });
-}
-
-void ClientSession::refuse() {
-  // Best effort: the client is closed next, whatever came of it.
-  [[maybe_unused]] const auto error = socket_.send_line("con_lost");
 }
 
 void ClientSession::end() {

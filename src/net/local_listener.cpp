@@ -2,12 +2,8 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <poll.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 namespace lonc::net {
@@ -16,6 +12,7 @@ namespace {
 
 constexpr int batch_size = 64;                     // then others on the loop have their turn
 constexpr std::chrono::milliseconds pause_time{50};  // after a failure that accepting again would only repeat
+constexpr std::chrono::milliseconds crowded_time{10};  // after that some of those who were refused may have left
 constexpr std::chrono::hours report_interval{1};
 constexpr int most_waiting = 65'536;               // no kernel holds so many; ends the loop whatever happens
 
@@ -27,24 +24,13 @@ bool is_out_of_descriptors(const std::error_code& error) { return error.value() 
 
 }  // namespace
 
-// Reading first matters: a client that finds us closed while it writes gets SIGPIPE. It has connected to ask, so what it
-// has not written yet it writes at once; whoever writes without end is not heard out.
-void refuse_client(UniqueFd fd) {
-  constexpr std::string_view answer = "con_lost\n";
-  constexpr int longest_wait = 5;  // ms: nobody else is served meanwhile
-  constexpr int most_reads = 64;
-  std::array<char, 4096> line{};
-  pollfd readable{.fd = fd.get(), .events = POLLIN, .revents = 0};
-  ::poll(&readable, 1, longest_wait);
-  for (int reads = 0; reads != most_reads; ++reads) {
-    if (::recv(fd.get(), line.data(), line.size(), MSG_DONTWAIT) != static_cast<ssize_t>(line.size())) break;
-  }
-  [[maybe_unused]] const ssize_t sent = ::send(fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 LocalListener::LocalListener(Strand strand, const std::string& path, unsigned mode, const std::string& group,
-                             ClientLimit& limit)
-    : strand_(std::move(strand)), socket_(path, mode, group), limit_(limit), share_(limit), pause_(strand_) {}
+                             const ClientLimit& limit)
+    : strand_(std::move(strand)),
+      socket_(path, mode, group),
+      share_(limit),
+      refused_(std::make_shared<RefusedClients>(strand_, share_)),
+      pause_(strand_) {}
 
 Task<void> LocalListener::run(Handler& handler) {
   const auto self = shared_from_this();
@@ -66,7 +52,7 @@ Task<void> LocalListener::run(Handler& handler) {
       if (!error || error == boost::asio::error::operation_aborted) continue;
       report(error);
     }
-    pause_.expires_after(pause_time);
+    pause_.expires_after(batch == Batch::crowded ? crowded_time : pause_time);
     co_await pause_.async_wait(boost::asio::redirect_error(use_awaitable, error));
   }
 }
@@ -74,10 +60,11 @@ Task<void> LocalListener::run(Handler& handler) {
 LocalListener::Batch LocalListener::accept_batch() {
   std::error_code error;
   for (int i = 0; i != batch_size && handler_ != nullptr; ++i) {
+    if (!share_.can_refuse_more()) return Batch::crowded;
     if (accept_one(socket_.fd(), error)) continue;
     if (error.value() == EAGAIN || error.value() == EWOULDBLOCK) return Batch::drained;
     report(error);
-    return Batch::blocked;
+    return is_out_of_descriptors(error) ? Batch::crowded : Batch::blocked;
   }
   return Batch::more;
 }
@@ -88,26 +75,30 @@ bool LocalListener::accept_one(int listening, std::error_code& error) {
   if (is_out_of_descriptors(error)) return refuse_one(listening, error);
   if (!fd) return is_passing(error);
   auto slot = share_.admit();
-  if (slot && handler_ != nullptr) {
-    if (slot->is_refused() && is_to_be_told(reported_refusal_)) handler_->client_refused(slot->place());
-    handler_->client_connected(std::move(fd), std::move(*slot));
+  if (slot.is_refused() || handler_ == nullptr) {
+    refuse(std::move(fd), std::move(slot));
   } else {
-    refuse_client(std::move(fd));
+    handler_->client_connected(std::move(fd), std::move(slot));
   }
   return true;
 }
 
 // The system says that it is out of descriptors before it looks whether anybody is there.
 bool LocalListener::refuse_one(int listening, std::error_code& error) {
+  auto slot = share_.admit_without_descriptor();
+  if (!slot) return false;
   const std::error_code why = error;
-  const bool was_there = limit_.spare().lend([&] {
-    UniqueFd fd = accept_at(listening, error);
-    if (!fd) return false;
-    refuse_client(std::move(fd));
-    return true;
-  });
-  if (was_there) report(why);
-  return was_there;
+  UniqueFd fd = accept_at(listening, error);
+  if (!fd) return is_passing(error);
+  report(why);
+  refuse(std::move(fd), std::move(*slot));
+  return true;
+}
+
+void LocalListener::refuse(UniqueFd fd, ClientLimit::Slot slot) {
+  const bool is_for_places = slot.is_refused() && slot.place() != ClientLimit::Place::no_descriptor;
+  if (is_for_places && is_to_be_told(reported_refusal_)) handler_->client_refused(slot.place());
+  refused_->add(std::move(fd), std::move(slot));
 }
 
 bool LocalListener::is_to_be_told(std::optional<std::chrono::steady_clock::time_point>& last) const {
@@ -141,17 +132,24 @@ void LocalListener::stop() {
   socket_.remove();
   socket_.refuse_more();
   accept_all(socket_.fd());
-  close();
+  close_socket();
 }
 
 // The handler may close everything meanwhile.
 void LocalListener::accept_all(int listening) {
   std::error_code error;
-  for (int i = 0; i != most_waiting && socket_.fd() >= 0 && accept_one(listening, error); ++i) {
+  for (int i = 0; i != most_waiting && socket_.fd() >= 0; ++i) {
+    if (accept_one(listening, error)) continue;
+    if (!is_out_of_descriptors(error) || !refused_->drop_oldest()) return;
   }
 }
 
 void LocalListener::close() {
+  close_socket();
+  refused_->close();
+}
+
+void LocalListener::close_socket() {
   handler_ = nullptr;
   socket_.remove();
   if (watched_ && watched_->is_open()) watched_->release();

@@ -14,7 +14,6 @@ namespace lonc::net {
 
 namespace {
 
-constexpr std::chrono::seconds refused_client_time{5};
 constexpr std::chrono::milliseconds clients_interval{
     200};  // after one to two of them a client that has left is noticed
 constexpr std::chrono::seconds far_off{1};
@@ -129,8 +128,7 @@ SocketLook PeerSession::Impl::look_after_socket() {
 void PeerSession::Impl::client_connected(UniqueFd fd, ClientLimit::Slot slot) {
   guarded([&] {
     const auto id = next_client_id();
-    const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout,
-                                       refused_client_time};
+    const ClientSession::Limits limits{config_.engine.max_line_length, config_.engine.request_timeout};
     const auto client = std::make_shared<ClientSession>(shared_, id, std::move(fd), std::move(slot), limits);
     clients_.emplace(id, client);
     client->start();

@@ -27,10 +27,10 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Fixture : ClientSession::Handler, SocketWatch::Handler {
-  explicit Fixture(std::size_t limit = 10, ClientSession::Limits limits = {100, 10s, 10s}) : clients(limit, 5) {
+  explicit Fixture(ClientSession::Limits limits = {100, 10s}) {
     auto [ours, theirs] = lonc::test::socket_pair();
     wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), std::move(*share.admit()), limits);
+    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), share.admit(), limits);
     boost::asio::post(strand, [held = session] { held->start(); });
   }
   ~Fixture() override {
@@ -61,7 +61,7 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
   std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
   std::uint32_t events = 1;
   const ClientSession::Shared shared{strand, *turn, *watch, *this, events};
-  ClientLimit clients;
+  ClientLimit clients{10};
   ClientLimit::Share share{clients};
   std::optional<Wire> wire;
   std::shared_ptr<ClientSession> session;
@@ -173,26 +173,10 @@ TEST_CASE("ClientSession writes a long answer to a slow reader") {
 }
 
 TEST_CASE("ClientSession closes a reader that is stuck") {
-  Fixture f(10, {100, 30ms, 10s});
+  Fixture f({100, 30ms});
   REQUIRE(f.wire->send("dump\n"));
   run_ready(f.io);
   f.reply(std::string(2'000'000, 'd'));
-  CHECK(run_until(f.io, [&] { return f.is_gone; }));
-}
-
-TEST_CASE("ClientSession over the limit hears the line out, answers con_lost and closes") {
-  Fixture f(0);
-  run_ready(f.io);
-  CHECK_FALSE(f.is_gone);
-  REQUIRE(f.wire->send("log\n"));
-  REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
-  CHECK(f.wire->received() == "con_lost\n");
-  CHECK(f.wire->is_ended());
-  CHECK(f.lines.empty());
-}
-
-TEST_CASE("ClientSession over the limit does not wait for ever") {
-  Fixture f(0, {100, 10s, 20ms});
   CHECK(run_until(f.io, [&] { return f.is_gone; }));
 }
 
@@ -275,7 +259,7 @@ TEST_CASE("ClientSession: a line and the end of a watched client may come togeth
 }
 
 TEST_CASE("ClientSession: much without a line's end is read to its end") {
-  Fixture f(10, {4'000'000, 10s, 10s});
+  Fixture f({4'000'000, 10s});
   run_ready(f.io);
   const std::string line(3'000'000, 'x');
   std::string_view rest = line;
@@ -300,7 +284,7 @@ TEST_CASE("ClientSession: an exception of the handler ends it and is told") {
 }
 
 TEST_CASE("ClientSession: a client that says much but takes nothing of its answer is closed in time") {
-  Fixture f(10, {100, 50ms, 10s});
+  Fixture f({100, 50ms});
   REQUIRE(f.wire->send("dump\n"));
   run_ready(f.io);
   f.reply(std::string(2'000'000, 'd'));
@@ -364,15 +348,15 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
 TEST_CASE("ClientSession: many that are looked at again and again hold no buffer for that") {
   constexpr std::uint64_t many = 300;
   Fixture f;
-  const ClientLimit limit(2 * many, 5);
+  const ClientLimit limit(2 * many);
   ClientLimit::Share share(limit);
   std::vector<lonc::net::UniqueFd> theirs;
   std::vector<std::shared_ptr<ClientSession>> sessions;
   for (std::uint64_t number = 100; number != 100 + many; ++number) {
     auto [fd, other] = lonc::test::socket_pair();
     theirs.push_back(std::move(other));
-    sessions.push_back(std::make_shared<ClientSession>(
-        f.shared, ClientId{number}, std::move(fd), std::move(*share.admit()), ClientSession::Limits{100, 10s, 10s}));
+    sessions.push_back(std::make_shared<ClientSession>(f.shared, ClientId{number}, std::move(fd), share.admit(),
+                                                       ClientSession::Limits{100, 10s}));
   }
   const std::size_t before = ::mallinfo2().uordblks;
   for (const auto& session : sessions) session->start();

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <memory>
 
@@ -215,22 +217,71 @@ TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
   CHECK(f.clients.served() == 300);
 }
 
-TEST_CASE("LocalListener: clients over the limit are marked, those over both limits refused at once") {
-  Fixture f(4, 1);
+TEST_CASE("LocalListener: clients over the limit are answered con_lost, those over both limits a moment later") {
+  Fixture f(4, 2);
   const auto listener = f.listen();
   std::vector<Wire> crowd;
-  for (int i = 0; i != 4; ++i) {
+  for (int i = 0; i != 12; ++i) {
     crowd.push_back(f.connect());
     REQUIRE(crowd.back().send("ping\n"));
   }
-  REQUIRE(run_until(f.io, [&] { return crowd[3].is_ended(); }));
-  CHECK(crowd[3].received() == "con_lost\n");
-  REQUIRE(f.accepted.slots.size() == 3);
-  CHECK_FALSE(f.accepted.slots[1].is_refused());
-  CHECK(f.accepted.slots[2].is_refused());
+  REQUIRE(run_until(f.io, [&] { return crowd.back().is_ended(); }));
+  CHECK(std::ranges::count_if(crowd, [](Wire& wire) { return wire.received() == "con_lost\n"; }) == 10);
   CHECK(f.accepted.refusals == std::vector{ClientLimit::Place::over_share});
+  CHECK(f.accepted.slots.size() == 2);
   f.accepted.slots.clear();
   CHECK(f.clients.served() == 0);
+  crowd.clear();
+  CHECK(run_until(f.io, [&] { return f.clients.refused() == 0; }));
+}
+
+TEST_CASE("LocalListener: a refused client may write whenever it likes, and reads con_lost") {
+  Fixture f(0, 10);
+  const auto listener = f.listen();
+  auto client = f.connect();
+  SECTION("after it could have read the answer") {
+    REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
+    CHECK(client.send("late\n"));
+    run_ready(f.io);
+    CHECK(client.send("and later\n"));
+  }
+  SECTION("byte by byte") {
+    for (const char byte : {'p', 'i', 'n', 'g', '\n'}) {
+      CHECK(client.send(std::string_view(&byte, 1)));
+      run_ready(f.io);
+    }
+  }
+  SECTION("much, and reads only then") {
+    const std::string line = std::string(3'000'000, 'x') + "\n";
+    for (std::size_t at = 0; at != line.size();) {
+      const ssize_t sent = ::send(client.fd(), line.data() + at, line.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+      REQUIRE((sent > 0 || errno == EAGAIN));
+      at += sent > 0 ? static_cast<std::size_t>(sent) : 0;
+      f.io.restart();
+      f.io.run_one_for(std::chrono::milliseconds{20});
+    }
+  }
+  SECTION("and closes one direction") {
+    REQUIRE(client.send("ping\n"));
+    client.end_writing();
+  }
+  REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
+  CHECK(client.received() == "con_lost\n");
+  client.close();
+  CHECK(run_until(f.io, [&] { return f.clients.refused() == 0; }));
+}
+
+TEST_CASE("LocalListener: refused clients that say nothing give way to others") {
+  Fixture f(0, 2);
+  const auto listener = f.listen();
+  std::vector<Wire> silent;
+  for (int i = 0; i != 6; ++i) silent.push_back(f.connect());
+  auto client = f.connect();
+  REQUIRE(client.send("ping\n"));
+  const auto start = std::chrono::steady_clock::now();
+  REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
+  CHECK(client.received() == "con_lost\n");
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{4});  // where each has 5 s
 }
 
 TEST_CASE("LocalListener without descriptors answers con_lost and goes on") {
@@ -256,18 +307,17 @@ TEST_CASE("LocalListener without descriptors answers con_lost and goes on") {
 }
 
 TEST_CASE("LocalListener does not spin when even the spare descriptor is gone") {
-  Fixture f;
+  Fixture f(1000, 100);
   const auto listener = f.listen();
   const auto before = f.connect();
   REQUIRE(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
   auto client = f.connect();
   std::size_t turns = 0;
   {
-    std::optional<NoMoreDescriptors> none;
-    f.clients.spare().lend([&] {
-      none.emplace(0);
-      return true;
-    });
+    const NoMoreDescriptors none(0);
+    std::vector<ClientLimit::Slot> spare;
+    ClientLimit::Share share(f.clients);
+    while (auto slot = share.admit_without_descriptor()) spare.push_back(std::move(*slot));
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{120};
     f.io.restart();
     while (std::chrono::steady_clock::now() < end) turns += f.io.run_one_for(std::chrono::milliseconds{10});

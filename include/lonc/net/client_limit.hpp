@@ -1,8 +1,8 @@
-// How many local clients are served at once, over all peers and of each, and the descriptor kept in reserve for refusing
-// more. Accepts and answers nothing.
+// How many local clients are served at once, over all peers and of each, and how many more are held for as long as it
+// takes to refuse them. Accepts and answers nothing.
 #pragma once
 
-#include <lonc/net/spare_descriptor.hpp>
+#include <lonc/net/spare_descriptors.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -20,7 +20,7 @@ class ClientLimit {
     std::atomic<std::size_t> refused_limit;
     std::atomic<std::size_t> served{0};
     std::atomic<std::size_t> refused{0};
-    SpareDescriptor spare;
+    SpareDescriptors spare;
   };
   struct Part {
     std::shared_ptr<State> all;
@@ -30,8 +30,9 @@ class ClientLimit {
  public:
   enum class Place : unsigned char {
     served,
-    over_share,  // this peer has half of all places
-    over_limit,  // all places are taken
+    over_share,     // refused: this peer has half of all places
+    over_limit,     // refused: all places are taken
+    no_descriptor,  // refused, with a descriptor of the reserve
   };
 
   class Slot {
@@ -41,7 +42,6 @@ class ClientLimit {
     ~Slot() { release(); }
 
     Place place() const { return place_; }
-    // The client may say its line, is answered con_lost and closed.
     bool is_refused() const { return place_ != Place::served; }
 
    private:
@@ -58,20 +58,29 @@ class ClientLimit {
   class Share {
    public:
     explicit Share(const ClientLimit& limit) : part_(std::make_shared<Part>(limit.state_)) {}
-    // Nothing if even the places for refused clients are taken.
-    std::optional<Slot> admit();
+
+    // As long as this is not so, nobody more is accepted: who waits to be accepted can write, and has time.
+    bool can_refuse_more() const { return part_->all->refused < part_->all->refused_limit; }
+    // Always gives one, also where those who are refused become too many.
+    Slot admit();
+    // For one that is accepted with a descriptor of the reserve; nothing if there is none.
+    std::optional<Slot> admit_without_descriptor();
+    // Others wait until those who have been refused are gone.
+    bool is_crowded() const { return !can_refuse_more() || !part_->all->spare.can_lend(); }
 
    private:
+    Slot refuse(Place place);
+
     std::shared_ptr<Part> part_;
   };
 
-  // `refused_limit` clients over the limit are still heard out.
+  // `refused_limit` clients over the limit are held at once.
   explicit ClientLimit(std::size_t limit, std::size_t refused_limit = 256);
 
   void set_limit(std::size_t limit) { state_->limit = limit; }
   std::size_t limit() const { return state_->limit; }
   std::size_t served() const { return state_->served; }
-  SpareDescriptor& spare() { return state_->spare; }
+  std::size_t refused() const { return state_->refused; }
 
  private:
   std::shared_ptr<State> state_;

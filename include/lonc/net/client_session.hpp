@@ -49,7 +49,6 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   struct Limits {
     std::size_t line_length;
     core::Duration write_timeout;  // a client that takes nothing of its reply for so long is closed
-    core::Duration refused_timeout;  // for a refused client to say its line
   };
 
   ClientSession(const Shared& shared, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot, const Limits& limits);
@@ -93,7 +92,6 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   std::error_code try_to_watch(SocketWatch::Interest interest);
   void watch(SocketWatch::Interest interest);
   void look_again_later();
-  void refuse();
   void end();
   void end_in(core::Duration time);
 
@@ -102,7 +100,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   core::ClientId id_;
   ClientLimit::Slot slot_;
   LineSocket socket_;
-  core::Duration patience_;  // with one that takes nothing, or that says nothing and is to be refused
+  core::Duration patience_;  // with one that takes nothing
   std::unique_ptr<Timer> timer_;  // most clients never need one
   std::unique_ptr<Timer> retry_;  // only where the watch has failed
   core::TimePoint end_at_ = core::never;  // then the client is closed for being slow
