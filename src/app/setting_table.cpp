@@ -162,8 +162,10 @@ void add_links(Builder& table) {
   table.count<unsigned>({"max-attempts"}, &Settings::max_attempts, 0, 1'000'000, per_peer,
                         "After how many failed attempts in a row a peer is given up until SIGUSR1 or a reload. "
                         "0: never.");
-  table.count<unsigned>({"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
-                        "How many attempts to connect run at once, all peers together.");
+  table.count<unsigned>(
+      {"max-connecting"}, &Settings::max_connecting, 1, 100'000, yes,
+      "How many attempts to connect begin at once, all peers together. One that has taken a quarter of a second "
+      "makes room for the next, so that dead peers hold up no other.");
   table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, per_peer,
                         "How many requests may be written to a connection together, where that many wait and the peer "
                         "is quick. Nothing is added while they are in flight, a ping ends them, and nobody is answered "

@@ -16,7 +16,10 @@ namespace lonc::net {
 
 namespace {
 
-constexpr unsigned lines_per_turn = 64;        // then others on the loop have their turn
+// One that takes longer waits for the network or for the peer, and is no work: with its place held until then, a thousand
+// dead peers would keep the living ones waiting for half a minute.
+constexpr std::chrono::milliseconds longest_place{250};
+constexpr unsigned lines_per_turn = 64;  // then others on the loop have their turn
 // A hundred peers that dribble their handshakes byte for byte would have the loop do little else.
 constexpr std::chrono::milliseconds pause_within_line{100};
 
@@ -88,6 +91,17 @@ Task<void> LondConnection::wait_for_turn() {
     if (const auto self = weak.lock()) self->wake_.notify();
   });
   while (!is_closed() && !ticket_.is_granted()) co_await wake_.wait();
+  if (is_closed()) co_return;
+  place_timer_ = std::make_unique<Timer>(strand_, longest_place);
+  place_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->give_place_back();
+  });
+}
+
+void LondConnection::give_place_back() {
+  ticket_.release();
+  place_timer_.reset();
 }
 
 Task<std::error_code> LondConnection::connect() {
@@ -178,7 +192,7 @@ Task<void> LondConnection::read_lines() {
 
 // In the handshake lond sends short lines, each in one piece.
 Task<std::error_code> LondConnection::wait_readable() {
-  if (ticket_.is_granted() && socket_->has_bytes()) {
+  if (!is_proven_ && socket_->has_bytes()) {
     Pause pause(pause_, strand_);
     co_await pause.wait();
     if (is_closed()) co_return std::error_code();
@@ -225,7 +239,7 @@ void LondConnection::write_lines(std::string_view lines) {
 }
 
 void LondConnection::set_line_limit(std::size_t bytes) {
-  ticket_.release();
+  give_place_back();
   is_proven_ = true;
   if (endpoint_) address_->worked(endpoint_->address());
   if (socket_) socket_->set_line_limit(bytes);
@@ -237,7 +251,7 @@ std::error_code LondConnection::check_quiet() const {
 
 void LondConnection::close() {
   handler_ = nullptr;
-  ticket_.release();
+  give_place_back();
   if (endpoint_ && !is_proven_) address_->failed(endpoint_->address());
   if (socket_) socket_->close();
   if (pause_ != nullptr) pause_->cancel();

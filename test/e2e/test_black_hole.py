@@ -1,5 +1,7 @@
 """A peer whose SYNs go unanswered, asked a hundred times a second for a minute."""
-from e2e.harness import E2eTest
+import signal
+
+from e2e.harness import E2eTest, wait_for
 from e2e.peers import Load, load
 
 
@@ -17,6 +19,20 @@ class BlackHoleTest(E2eTest):
         self.assertGreater(tally["con_lost"], 5500)
         self.assert_p99_below(tally, 50)
         self.assertIn("no TCP connection within", node.peer("hole")["last_error"])
+
+    def test_a_thousand_beside_one_that_lives(self):
+        """Each of them holds up the healthy peer neither at the start nor when its connection is lost."""
+        holes = [f"hole{number}" for number in range(999)]
+        peer = self.standin(["msul1"], black_holes=holes)
+        node = self.node([*holes, "msul1"], start=False, settings={"backoff-first": "1s"})
+        node.launch()
+        wait_for(lambda: node.socket_path("msul1").exists(), "the socket is there", 20)
+        self.assertEqual(self.assert_quick(2, node.request, "msul1", "echo:start"), "start")
+        node.wait_ready()
+        for _ in range(3):
+            node.signal(signal.SIGUSR1)
+            peer.drop("msul1")
+            node.wait_up("msul1", 2)
 
     def test_black_hole_that_opens(self):
         peer = self.standin(["msul1"], black_holes=["hole"])

@@ -92,6 +92,17 @@ TEST_CASE("PeerSession tells of clients that were refused for want of places, an
       "raise max-clients"));
 }
 
+TEST_CASE("PeerSession: an attempt that waits for a silent peer makes room for those of others") {
+  SessionFixture f;
+  f.config.engine.connect_timeout = 20s;
+  f.gate.set_limit(1);
+  f.start();
+  // Nobody plays lond: its kernel accepts, and then all is silent.
+  REQUIRE(run_until(f.io, [&] { return f.gate.running() == 1; }));
+  REQUIRE(run_until(f.io, [&] { return f.gate.running() == 0; }));
+  CHECK(f.is_up());
+}
+
 TEST_CASE("PeerSession: a late line makes the connection unusable") {
   SessionFixture f;
   f.start();

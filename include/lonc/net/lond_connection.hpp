@@ -25,7 +25,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // None of these is called from within a call of a LondConnection's member, and none after close().
   struct Handler {
     virtual ~Handler() = default;
-    // The slot is granted and the address is known: the time allowed for the attempt begins.
+    // The turn has come and the address is known: the time allowed for the attempt begins.
     virtual void connection_started(core::ConnectionId connection) = 0;
     virtual void connection_trying(const PeerAddress::Endpoint& endpoint) = 0;
     virtual void connection_up(core::ConnectionId connection) = 0;
@@ -55,7 +55,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // One line, or several with '\n' between them, at once: between check_quiet() and the sending nothing that came too late
   // for an earlier request may slip in. An error is an event of a later turn.
   void write_lines(std::string_view lines);
-  // The handshake is over with this: the slot of the attempt is given back.
+  // The handshake is over with this.
   void set_line_limit(std::size_t bytes);
   // See core::Effects.
   std::error_code check_quiet() const;
@@ -69,6 +69,7 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   class Pause;
 
   Task<void> wait_for_turn();
+  void give_place_back();
   Task<std::error_code> connect();
   Task<std::error_code> connect_to(const PeerAddress::Endpoint& endpoint, std::optional<core::Duration> limit);
   Task<void> guard(Task<void> loop);
@@ -86,7 +87,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   ConnectGate& gate_;
   Options options_;
   Handler* handler_;  // none after close() or the last event
-  ConnectGate::Ticket ticket_;  // until the handshake is over
+  ConnectGate::Ticket ticket_;  // until the handshake is over, or has taken a while
+  std::unique_ptr<Timer> place_timer_;  // as long as the ticket
   std::optional<PeerAddress::Endpoint> endpoint_;
   bool is_proven_ = false;  // lond is there: the handshake is over
   std::unique_ptr<LineSocket> socket_;  // none before there is something to connect
