@@ -147,7 +147,7 @@ struct SessionFixture {
   std::shared_ptr<OneName> name = std::make_shared<OneName>();
   net::Resolver resolver{4, [name = name](const std::string&) { return name->look_up(); }};
   net::ConnectGate gate{4};
-  net::ClientLimit clients{100};
+  net::ClientLimit clients{200};  // half of them for one peer
   boost::asio::io_context io;
   net::SpoolerOptions spool_options{
       .directory = directory / "delayed", .permanent_log = directory / "lonnet.perm.log", .spool = {}};
