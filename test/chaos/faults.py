@@ -6,8 +6,8 @@ import time
 
 # Kinds and their weights: what befalls a peer is cheap, what befalls lonc makes everybody start anew.
 PEER_FAULTS = {"fin": 10, "rst": 10, "omit": 10, "half": 10, "double": 10, "unasked": 10, "empty": 10, "garbage": 10,
-               "late": 10, "silent": 10, "freeze": 6, "kill": 6}
-LONC_FAULTS = {"usr1": 8, "hup": 8, "descriptors": 3, "term": 1, "kill lonc": 1}
+               "late": 10, "copy": 10, "silent": 10, "freeze": 6, "kill": 6}
+LONC_FAULTS = {"usr1": 8, "hup": 8, "spool": 4, "descriptors": 3, "term": 1, "kill lonc": 1}
 # Clients that come while lonc has no descriptor left may read end of file in place of con_lost: only on demand.
 DEFAULT = {*PEER_FAULTS, *LONC_FAULTS} - {"descriptors"}
 LONC_SHARE = 0.005  # of all faults
@@ -20,6 +20,7 @@ class Faults:
         self.field, self.random = field, random
         self.counts = {}
         self.limit_until = None
+        self.full_until = None
         self.settled_at = {}  # host: when what was done to it is over for its clients
         self.is_in_table = {"added": True, "moved": False}
 
@@ -30,6 +31,8 @@ class Faults:
                 peer.thaw()
         if self.limit_until and now >= self.limit_until:
             self.free_descriptors()
+        if self.full_until and now >= self.full_until:
+            self.free_spool()
         for host in [host for host, end in self.settled_at.items() if now >= end]:
             del self.settled_at[host]
             self.field.load.tell(f"settled {host}")
@@ -53,6 +56,8 @@ class Faults:
             peer.freeze(self.random.uniform(0.02, 0.6))
         elif kind == "late":
             peer.fault(f"late {self.random.choice((3, 30, 100, 280, 320, 600))}")
+        elif kind == "copy":
+            peer.fault(f"copy {self.random.choice((0, 1, 2, 3, 5, 10, 30))}")
         else:
             peer.fault(kind)
 
@@ -64,6 +69,8 @@ class Faults:
             self.reload()
         elif kind == "descriptors":
             self.use_up_descriptors()
+        elif kind == "spool":
+            self.fill_spool()
         else:
             self.field.load.tell("down")
             self.limit_until = None
@@ -97,6 +104,21 @@ class Faults:
         if os.path.exists(f"/proc/{pid}"):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, self.old_limit)
 
+    def fill_spool(self):
+        if self.full_until:
+            return
+        with (self.field.lonc.spool / ".filling").open("wb", buffering=0) as filling:
+            try:
+                while True:
+                    filling.write(b"x" * 4096)
+            except OSError:
+                pass  # it is full
+        self.full_until = time.monotonic() + self.random.uniform(0.1, 3)
+
+    def free_spool(self):
+        self.full_until = None
+        (self.field.lonc.spool / ".filling").unlink()
+
     def end(self):
         """Everything is well again from now on."""
         for peer in self.field.peers:
@@ -105,5 +127,7 @@ class Faults:
             peer.fault("well")
         if self.limit_until:
             self.free_descriptors()
+        if self.full_until:
+            self.free_spool()
         self.field.write_hosts(True, self.is_in_table["moved"])
         self.field.lonc.process.send_signal(signal.SIGHUP)

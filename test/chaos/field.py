@@ -110,6 +110,15 @@ class Lonc:
         self.command += [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
         self.errors = (directory / "lonc.err").open("ab")
         self.process = None
+        self.has_disk = False
+        self.spool = directory / "sockets/delayed"
+
+    def give_spool_a_disk(self):
+        """A small one of its own, which can be filled; what is in the way of that, or an empty text."""
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "tmpfs", str(self.spool)],
+                              capture_output=True, text=True, check=False)
+        self.has_disk = done.returncode == 0
+        return done.stderr.strip()
 
     def write_hosts(self, hosts):
         path = self.directory / "lonTabs/hosts.tab"
@@ -156,6 +165,8 @@ class Lonc:
     def stop(self):
         if self.process:
             end_process(self.process)
+        if self.has_disk:
+            subprocess.run(["umount", "--lazy", str(self.spool)], check=False)
         self.errors.close()
 
 

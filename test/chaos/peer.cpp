@@ -40,6 +40,8 @@ struct Connection {
   std::string in;
   std::string out;
   Clock::time_point held_until{};
+  std::string copy;  // of an answer, to be sent on its own
+  Clock::time_point copy_at{};
   bool is_silent = false;
   bool closes_after = false;
   bool had_too_much = false;    // lines that nobody asked for: then none is left out on this connection, as
@@ -73,8 +75,9 @@ class Peer {
     std::array<epoll_event, 64> events{};
     while (!is_over_) {
       const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), held_ > 0 ? 5 : 500);
-      for (int i = 0; i < count; ++i) serve(events[static_cast<std::size_t>(i)]);
+      // Before what has come is read: so what is late meets requests that are under way.
       if (held_ > 0) release();
+      for (int i = 0; i < count; ++i) serve(events[static_cast<std::size_t>(i)]);
     }
   }
 
@@ -211,6 +214,7 @@ class Peer {
       hold(connection, std::chrono::milliseconds(std::atoi(faults_.front().c_str() + 5)));
       faults_.pop_front();
     }
+    const std::size_t begin = connection.out.size();
     say(connection, text, is_encrypted);
     if (!may_add) return;
     const std::size_t before = connection.out.size();
@@ -218,6 +222,13 @@ class Peer {
     if (take("unasked")) say(connection, write({Kind::unasked, id_, incarnation_, ++serial_, 0}), false);
     if (take("empty")) connection.out += '\n';
     connection.had_too_much = connection.had_too_much || connection.out.size() != before;
+    if (!faults_.empty() && faults_.front().starts_with("copy ") && connection.copy.empty()) {
+      connection.copy = connection.out.substr(begin);
+      connection.copy_at = Clock::now() + std::chrono::milliseconds(std::atoi(faults_.front().c_str() + 5));
+      connection.had_too_much = true;
+      ++held_;
+      faults_.pop_front();
+    }
   }
 
   void say(Connection& connection, const std::string& text, bool is_encrypted) {
@@ -241,7 +252,15 @@ class Peer {
     for (auto at = connections_.begin(); at != connections_.end();) {
       Connection& connection = *at->second;
       bool is_open = true;
-      if (connection.held_until != Clock::time_point{}) {
+      if (!connection.copy.empty()) {
+        if (connection.copy_at <= now) {
+          connection.out += std::exchange(connection.copy, {});
+          is_open = flush(connection);
+        } else {
+          ++held_;
+        }
+      }
+      if (is_open && connection.held_until != Clock::time_point{}) {
         if (connection.held_until <= now) {
           connection.held_until = {};
           is_open = flush(connection);

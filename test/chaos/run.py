@@ -43,6 +43,9 @@ class Run:
             peer.command[peer.command.index("--port") + 1] = str(port)
         self.lonc = field.Lonc(self.options.lonc, self.directory / "node", port, self.options.threads,
                                dict(setting.split("=", 1) for setting in self.options.set))
+        if "spool" in self.kinds and (why_not := self.lonc.give_spool_a_disk()):
+            print(f"the spool disk is never full: {why_not}")
+            self.kinds = self.kinds - {"spool"}
         self.write_hosts(True, False)
         self.lonc.start()
         self.load = field.Load(build / "chaos-load", self.lonc.directory / "sockets", self.options.peers,
@@ -95,14 +98,18 @@ class Run:
     def leave_message(self):
         """As programs do: a whole file under its final name. Only for hosts that stay."""
         host = f"p{self.random.randrange(self.options.peers - 2)}"
-        self.messages += 1
-        self.left.setdefault(host, []).append(self.messages)
-        spool = self.lonc.directory / "sockets/delayed"
-        new = spool / f".new{self.messages}"
-        new.write_text(f"chaosdelayed:{self.messages}\n")
-        then = 1_700_000_000 + self.messages
-        os.utime(new, (then, then))
-        new.rename(spool / f"{then}.{self.messages}.1.chaosdel.{host}")
+        number = self.messages + 1
+        new = self.lonc.spool / f".new{number}"
+        then = 1_700_000_000 + number
+        try:
+            new.write_text(f"chaosdelayed:{number}\n")
+            os.utime(new, (then, then))
+            new.rename(self.lonc.spool / f"{then}.{number}.1.chaosdel.{host}")
+        except OSError:  # the disk is full: a program would tell its user
+            new.unlink(missing_ok=True)
+            return
+        self.messages = number
+        self.left.setdefault(host, []).append(number)
 
     def recover(self):
         """Seconds until each peer has answered right again after the last fault."""
@@ -114,9 +121,8 @@ class Run:
 
     def delayed(self):
         """What the journals say of the messages left in the spool: (missing, out of order, doubled)."""
-        spool = self.lonc.directory / "sockets/delayed"
         try:
-            field.wait_for(lambda: not [name for name in os.listdir(spool) if name[0].isdigit()], "an empty spool",
+            field.wait_for(lambda: not [name for name in os.listdir(self.lonc.spool) if name[0].isdigit()], "an empty spool",
                            DRAINED_WITHIN)
         except RuntimeError as error:
             print(error)
