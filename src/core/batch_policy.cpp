@@ -31,6 +31,7 @@ std::size_t BatchPolicy::limit(TimePoint now, std::size_t depth) const {
 void BatchPolicy::answered(TimePoint now, std::size_t requests, Duration time, std::size_t depth) {
   if (is_fenced(now, depth)) {
     is_proven_ = true;
+    fence_worked_ = now;
     failed_fences_ = 0;
   }
   measure(time);

@@ -219,10 +219,12 @@ void PeerEngine::received_all(TimePoint now, ConnectionId id, bool is_mid_line) 
   }
 }
 
-// Of a connection that has answered nothing yet the first line is the answer, whatever becomes of the fence.
+// Of a connection that has answered nothing yet the first line is the answer, whatever becomes of the fence. Only where
+// none has worked lately: a peer that makes mistakes must not get rid of it.
 bool PeerEngine::is_first_batch(TimePoint now, const Connection& connection) const {
   return policy_.mode(now) == BatchPolicy::Mode::untried && !connection.has_answered &&
-         connection.batch.requests().size() == 1 && connection.batch.is_fenced();
+         !policy_.has_fence(now, settings_.pipeline_trust) && connection.batch.requests().size() == 1 &&
+         connection.batch.is_fenced();
 }
 
 bool PeerEngine::may_lack_fence(TimePoint now, const Connection& connection) const {

@@ -9,6 +9,7 @@ namespace lonc::chaos {
 namespace {
 
 constexpr std::size_t most_complaints = 20;
+constexpr std::size_t shown = 24;
 constexpr std::uint32_t most_serials = 1U << 30;  // a mutilated line must not take all memory
 
 const char* name_of(Verdict verdict) {
@@ -37,7 +38,7 @@ std::string printable(std::string_view line) {
 }  // namespace
 
 Expectation Judge::expect(std::string peer, std::string_view request, Time deadline) {
-  return {std::move(peer), hash_of(request), deadline, Verdict::waiting};
+  return {std::move(peer), hash_of(request), deadline, Verdict::waiting, std::string(request.substr(0, shown))};
 }
 
 Verdict Judge::answered(Expectation& request, std::string_view line) {
@@ -76,7 +77,8 @@ Verdict Judge::decide(Expectation& request, Verdict verdict, std::string_view li
   ++counts_[verdict];
   const std::string name = name_of(verdict);
   if (!name.empty() && complaints_.size() < most_complaints)
-    complaints_.push_back(name + ": at " + request.peer + ", got '" + printable(line) + "'");
+    complaints_.push_back(name + ": asked " + request.peer + " '" + request.beginning + "', got '" + printable(line) +
+                          "'");
   return verdict;
 }
 

@@ -26,6 +26,7 @@ struct Expectation {
   std::uint64_t hash = 0;
   std::chrono::steady_clock::time_point deadline{};
   Verdict verdict = Verdict::waiting;
+  std::string beginning;  // of the request, for complaints
 };
 
 class Judge {
@@ -48,7 +49,7 @@ class Judge {
   std::uint64_t decided() const;
   // Nothing crossed, doubled, lost, hung or late.
   bool is_content() const;
-  // What was wrong first, at most a few lines. No bytes of a request or an answer but the token.
+  // What was wrong first, at most a few lines. With the first bytes of the request and of the answer.
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:

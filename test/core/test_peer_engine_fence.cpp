@@ -200,6 +200,32 @@ TEST_CASE("a peer that does not answer the fence is asked one at a time without 
   CHECK(h.take().ends_with("put:1 + ping"));
 }
 
+TEST_CASE(
+    "a peer whose fence has worked lately has one: what goes wrong with it is a fault, and the next request has one") {
+  EngineHarness h(batched(4, 1));
+  h.come_up();
+  h.ask(1, "put:1");
+  h.lines(1, {"ok", "msul3"});
+  h.closed(1);
+  h.take();
+  for (std::uint64_t connection = 2; connection <= 4; ++connection) {
+    h.advance(10s);
+    h.handshake(connection);
+    h.take();
+    h.ask(connection, "put:1");
+    CHECK(h.take() == "write " + std::to_string(connection) + " put:1 + ping");
+    h.lines(connection, {"ok", "not asked for"});
+    CHECK(h.take().find("reply " + std::to_string(connection) + " con_lost") != std::string::npos);
+  }
+  h.advance(20min);  // by then it may be another lond
+  h.handshake(5);
+  h.take();
+  h.ask(9, "put:1");
+  h.take();
+  h.lines(5, {"ok", "unknown_cmd"});
+  CHECK(h.take().find("reply 9 ok") != std::string::npos);
+}
+
 TEST_CASE("the fence is answered with what lond called itself in its answer to pong") {
   EngineHarness h(batched());
   h.start();

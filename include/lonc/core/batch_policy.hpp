@@ -4,6 +4,7 @@
 #include <lonc/core/types.hpp>
 
 #include <cstddef>
+#include <optional>
 
 namespace lonc::core {
 
@@ -30,6 +31,10 @@ class BatchPolicy {
   void answered(TimePoint now, std::size_t requests, Duration time, std::size_t depth);
   // An answer was missing, or one too many, or a batch ended early. `trust_after`: so long the peer is watched.
   void broke(TimePoint now, Duration trust_after);
+  // The fence has worked lately: should it not, then the peer has made a mistake.
+  bool has_fence(TimePoint now, Duration trust_after) const {
+    return fence_worked_ && now < *fence_worked_ + trust_after;
+  }
   // The request was answered and the fence was not. Some in a row, and for `trust_after` there is none.
   void fence_failed(TimePoint now, Duration trust_after);
   // It ends replies with two line ends: of several answers it could not be told where one begins.
@@ -42,6 +47,7 @@ class BatchPolicy {
   void measure(Duration time);
 
   bool is_proven_ = false;
+  std::optional<TimePoint> fence_worked_;  // at last
   unsigned failed_fences_ = 0;  // in a row
   bool doubles_line_ends_ = false;
   TimePoint watched_until_{};
