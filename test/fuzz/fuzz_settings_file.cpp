@@ -3,6 +3,7 @@
 
 #include <lonc/app/setting_table.hpp>
 #include <lonc/app/settings_loader.hpp>
+#include <lonc/core/host_table.hpp>
 
 #include <string>
 #include <string_view>
@@ -27,6 +28,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     lonc::app::Settings again = loaded.settings;
     require((setting.name == "host-id" && text.empty()) || setting.set(again, text), "a value is in its range");
     require(again == loaded.settings, "a value goes to text and back");
+  }
+  for (const auto& [id, values] : loaded.settings.of_peers) {
+    require(lonc::core::host_id_fault(id).empty(), "a section is of an id that a peer can have");
+    const auto own = settings_of(loaded.settings, id);
+    for (const auto& [name, value] : values) {
+      const auto* setting = lonc::app::find_setting(name);
+      require(setting != nullptr && setting->per_peer && setting->get(own) == value, "a peer's own value is in force");
+      require(loaded.origins.contains(lonc::app::origin_key(id, name)), "it has an origin");
+    }
   }
   for (const auto& problem : loaded.problems) {
     require(!problem.text.empty() && !problem.remedy.empty(), "a problem has text and remedy");
