@@ -3,6 +3,7 @@
 #include <lonc/app/descriptor_limit.hpp>
 #include <lonc/app/user_check.hpp>
 #include <lonc/net/group_id.hpp>
+#include <lonc/net/log_file.hpp>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -53,6 +54,7 @@ class Checker {
     check_group(Problem::Kind::warning, "admin-group", settings_.admin_group);
     check_directory(Problem::Kind::error, "socket-dir", settings_.socket_dir);
     check_directory(Problem::Kind::error, "daemon-dir", settings_.daemon_dir + "/logs");
+    for (const char* log : {"/logs/lonc.log", "/logs/lonnet.perm.log"}) check_log(settings_.daemon_dir + log);
     check_directory(Problem::Kind::warning, "doc-root", settings_.doc_root + "/lon-status");
     check_descriptors(peers);
     return std::move(problems_);
@@ -86,6 +88,12 @@ class Checker {
     if (fault.empty()) return;
     tell(kind, setting, path + " can not be used: " + fault,
          "make it a directory that " + settings_.user + " may write to, or correct " + setting);
+  }
+
+  void check_log(const std::string& path) {
+    if (const auto fault = net::log_fault(path))
+      tell(Problem::Kind::warning, "daemon-dir", path + " can not be written: " + fault.message(),
+           "remove it, or put a plain file in its place");
   }
 
   void check_descriptors(std::size_t peers) {

@@ -23,8 +23,8 @@ class UnfitCategory : public std::error_category {
   const char* name() const noexcept override { return "log file"; }
   std::string message(int value) const override {
     return value == static_cast<int>(Unfit::link)
-               ? "it is a link, and lonc writes through none: remove it (the directory may be a link)"
-               : "what is there is no plain file: remove it";
+               ? "it is a link, and lonc writes through none; remove it (the directory may be a link)"
+               : "what is there is no plain file; remove it";
   }
 };
 
@@ -71,6 +71,14 @@ std::error_code LogFile::open() {
   device_ = info.st_dev;
   inode_ = info.st_ino;
   return {};
+}
+
+std::error_code log_fault(const std::string& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode) || S_ISCHR(info.st_mode)) return {};
+  if (!S_ISLNK(info.st_mode)) return unfit(Unfit::no_plain_file);
+  const bool is_device = ::stat(path.c_str(), &info) == 0 && S_ISCHR(info.st_mode);
+  return is_device ? std::error_code() : unfit(Unfit::link);
 }
 
 std::error_code LogFile::sync() {

@@ -189,3 +189,20 @@ TEST_CASE("what is set for one peer is shown with its origin") {
                  "\nOf the peer a2:\n  max-connections = 2  # command line\n"
                  "  request-timeout = 90s  # command line\n\nOf the peer b1:\n  max-queue = 5"));
 }
+
+TEST_CASE("a log that is a link, or no plain file, is told; /dev/null is as good as a file") {
+  const Node node;
+  const std::string log = node.dir / "perl/logs/lonc.log";
+  const std::string permanent = node.dir / "perl/logs/lonnet.perm.log";
+  node.dir.write("perl/logs/lonc.log", "");
+  std::filesystem::create_symlink("/dev/null", permanent);
+  CHECK_FALSE(contains(node.report().text, "can not be written"));
+  std::filesystem::remove(permanent);
+  std::filesystem::create_symlink(log, permanent);
+  std::filesystem::remove(log);
+  std::filesystem::create_directory(log);
+  const auto report = node.report();
+  CHECK(report.would_start);
+  CHECK(contains(report.text, "warning: " + permanent + " can not be written: it is a link"));
+  CHECK(contains(report.text, "warning: " + log + " can not be written: what is there is no plain file"));
+}
