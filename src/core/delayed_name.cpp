@@ -38,7 +38,6 @@ bool take_command(std::string_view& text) {
 
 struct Form {
   std::uint64_t timestamp = 0;
-  std::uint64_t count = 0;
   std::string_view host_id;
 };
 
@@ -47,13 +46,13 @@ std::optional<Form> five_parts(std::string_view text) {
   const auto count = timestamp ? take_number(text) : std::nullopt;
   const auto pid = count ? take_number(text) : std::nullopt;
   if (!pid || !take_command(text)) return std::nullopt;
-  return Form{*timestamp, *count, text};
+  return Form{*timestamp, text};
 }
 
 std::optional<Form> three_parts(std::string_view text) {
   const auto timestamp = take_number(text);
   if (!timestamp || !take_command(text)) return std::nullopt;
-  return Form{*timestamp, 0, text};
+  return Form{*timestamp, text};
 }
 
 bool is_possible(std::string_view name) {
@@ -67,8 +66,7 @@ std::optional<OwnedDelayedName> parse_delayed_name(std::string_view name,
   if (!is_possible(name)) return std::nullopt;
   // A name of five parts can be read as one of three whose host id begins with digits. Such an id is less likely.
   for (const auto& form : {five_parts(name), three_parts(name)}) {
-    if (form && is_host(form->host_id))
-      return OwnedDelayedName{{form->timestamp, form->count, std::string(name)}, form->host_id};
+    if (form && is_host(form->host_id)) return OwnedDelayedName{{form->timestamp, std::string(name)}, form->host_id};
   }
   return std::nullopt;
 }

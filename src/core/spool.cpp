@@ -34,6 +34,7 @@ std::error_code Spool::scan() {
   });
   is_scanned_ = !error;
   if (error) index_.clear();
+  index_.sort();
   return settle(error, "the directory can not be read");
 }
 
@@ -55,8 +56,7 @@ std::size_t Spool::waiting(std::string_view host_id) const {
 std::optional<std::uint64_t> Spool::oldest(std::string_view host_id) const {
   const auto at = handed_out_.find(host_id);
   if (at != handed_out_.end() && !at->second.empty()) return at->second.front().name.timestamp;
-  const DelayedName* const first = index_.first(host_id);
-  return first == nullptr ? std::nullopt : std::optional(first->timestamp);
+  return index_.oldest(host_id);
 }
 
 // The order is that of the promise: nothing is deleted before its S: line is durable, and nothing is sent before the
@@ -89,14 +89,14 @@ DelayedBatch Spool::read_next(const std::string& host_id) {
   }
   const std::size_t most = std::max<std::size_t>(1, options_.batch);
   std::size_t bytes = 0;
-  bool has_scanned = false;
+  const auto changed_at = [&](const std::string& name) {
+    std::uint64_t time = 0;
+    const std::error_code error = settle(disk_.changed_at(name, time), "a message can not be looked at");
+    if (error) batch.retry_after = trouble_pause;
+    return error ? std::nullopt : std::optional(time);
+  };
   while (handed_out.size() < most && bytes < batch_bytes) {
-    if (index_.needs_scan(host_id) && !std::exchange(has_scanned, true)) scan();
-    if (!is_scanned_) {
-      batch.retry_after = trouble_pause;
-      break;
-    }
-    auto name = index_.take_first(host_id);
+    auto name = index_.take_first(host_id, changed_at);
     if (!name) break;
     const std::size_t before = batch.messages.size();
     if (!take_file(host_id, std::move(*name), batch)) break;
@@ -115,7 +115,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
       unclear_.erase(name.text);
       return true;
     case SpoolFile::State::failed:
-      put_back(host_id, std::move(name));
+      put_back(host_id, name);
       settle(file.error, "a message can not be read");
       batch.retry_after = trouble_pause;
       return false;
@@ -130,7 +130,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
       const bool may_grow = checked.kind == DelayedContent::unterminated || checked.kind == DelayedContent::empty;
       const Duration wanted_age = may_grow ? std::max(options_.min_age, settle_time) : options_.min_age;
       if (file.age < wanted_age) {
-        put_back(host_id, std::move(name));
+        put_back(host_id, name);
         batch.retry_after = wanted_age - file.age;
         return false;
       }
@@ -148,7 +148,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
     unclear_.erase(name.text);
     return true;
   }
-  put_back(host_id, std::move(name));
+  put_back(host_id, name);
   batch.retry_after = trouble_pause;
   return false;
 }
@@ -156,15 +156,15 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
 // The journal has no room for it.
 void Spool::take_back_last(const std::string& host_id, DelayedBatch& batch) {
   auto& handed_out = handed_out_[host_id];
-  put_back(host_id, std::move(handed_out.back().name));
+  put_back(host_id, handed_out.back().name);
   handed_out.pop_back();
   batch.messages.pop_back();
   if (batch.messages.empty()) batch.retry_after = taken_pause;
 }
 
-void Spool::put_back(std::string_view host_id, DelayedName name) {
+void Spool::put_back(std::string_view host_id, const DelayedName& name) {
   busy_.erase(name.text);
-  index_.put_back(host_id, std::move(name));
+  index_.put_back(host_id, name);
 }
 
 Spool::HandedOut Spool::take_front(std::string_view host_id) {
@@ -204,7 +204,7 @@ std::error_code Spool::set_aside(std::string_view host_id, std::string_view reas
   if (const auto error = quarantine(host_id, front.name.text, reason)) {
     unclear_.emplace(front.name.text, record);
     name_doubtful(record, "it could not be set aside; it is sent again");
-    put_back(host_id, std::move(front.name));
+    put_back(host_id, front.name);
     if (!is_unplanned) append_journal({record});
     return error;
   }
@@ -240,7 +240,7 @@ void Spool::returned(std::string_view host_id, bool first_was_sent) {
       unclear_.insert_or_assign(message.name.text, record);
     }
     records.push_back(std::move(record));
-    put_back(host_id, std::move(message.name));
+    put_back(host_id, message.name);
   }
   // If this is not written, the next start names more than it has to.
   if (!records.empty() && !std::exchange(is_unplanned_, false) && journal_) append_journal(records);

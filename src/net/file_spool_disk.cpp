@@ -61,6 +61,11 @@ std::error_code read_some(int fd, std::size_t limit, std::string& text) {
   return {};
 }
 
+// Since 1970.
+std::chrono::nanoseconds change_of(const struct stat& info) {
+  return std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec};
+}
+
 core::SpoolFile::State state_of_open_error(int error) {
   using State = core::SpoolFile::State;
   switch (error) {
@@ -146,11 +151,19 @@ core::SpoolFile FileSpoolDisk::read(const std::string& name, std::size_t limit) 
   return file;
 }
 
+std::error_code FileSpoolDisk::changed_at(const std::string& name, std::uint64_t& time) {
+  time = 0;
+  struct stat info{};
+  if (::fstatat(directory_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? std::error_code() : last_error();
+  time = static_cast<std::uint64_t>(change_of(info).count());
+  return {};
+}
+
 // What is being written has changed about now. So a file that lies in the future, since the clock was put back, is as
 // settled as one of the past.
 core::Duration FileSpoolDisk::age_of(const struct stat& info) {
-  const auto changed = std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec};
-  const auto age = std::chrono::system_clock::now().time_since_epoch() - changed;
+  const auto age = std::chrono::system_clock::now().time_since_epoch() - change_of(info);
   return std::chrono::duration_cast<core::Duration>(age < age.zero() ? -age : age);
 }
 

@@ -35,6 +35,7 @@ class ForgetfulDisk : public SpoolDisk {
     SpoolFile::State state = SpoolFile::State::read;
     std::error_code error{};
     std::uint64_t inode = 0;
+    std::uint64_t changed_at = 0;
   };
 
   // --- the world
@@ -121,6 +122,12 @@ class ForgetfulDisk : public SpoolDisk {
     if (at == view_.files.end()) return {.state = SpoolFile::State::missing, .content = {}, .error = {}};
     const File& file = at->second;
     return {file.state, file.inode, file.age, file.content.substr(0, limit), file.error};
+  }
+  std::error_code changed_at(const std::string& name, std::uint64_t& time) override {
+    if (begins("changed_at")) return io_error();
+    const auto at = view_.files.find(name);
+    time = at == view_.files.end() ? 0 : at->second.changed_at;
+    return {};
   }
   std::error_code remove(const std::string& name) override { return take("remove", name, std::nullopt); }
   std::error_code set_aside(const std::string& name, std::string_view reason) override {

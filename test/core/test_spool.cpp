@@ -502,7 +502,7 @@ TEST_CASE("an unchanged world costs nothing") {
   CHECK(t.disk.operations() == before);
 }
 
-TEST_CASE("of a hundred thousand messages the oldest are sent in their order through a window of names") {
+TEST_CASE("of a hundred thousand messages the oldest are sent in their order") {
   SpoolHarness t;
   const int count = 100'000;
   for (int i = 0; i != count; ++i) t.leave(1'000'000 + (i * 7919) % count);
@@ -520,9 +520,51 @@ TEST_CASE("of a hundred thousand messages the oldest are sent in their order thr
     }
   }
   CHECK(longest_journal < 300'000);
-  CHECK(t.disk.count_of("list") == 3);  // 4096 names each
+  CHECK(t.disk.count_of("list") == 1);
   CHECK(t.disk.count_of("sync_log") == 319);
   CHECK(t.disk.count_of("sync_directory") == 320);  // once by recover()
+}
+
+TEST_CASE("a backlog of many hosts is found by one look at the directory") {
+  SpoolHarness t;
+  std::vector<std::string> hosts;
+  for (int i = 0; i != 2500; ++i) hosts.push_back("h" + std::to_string(i));
+  t.start(hosts);
+  for (const std::string& host : hosts) {
+    for (int i = 1; i <= 33; ++i) t.leave(i, host);
+  }
+  std::size_t messages = 0;
+  for (const DelayedBatch& batch : t.spool->hand_out(hosts)) messages += batch.messages.size();
+  CHECK(messages == 2500 * 32);
+  CHECK(t.disk.count_of("list") == 1);
+}
+
+TEST_CASE("messages of one second are handed out in the order in which their files were changed") {
+  SpoolHarness t;
+  const std::vector<std::pair<std::string, std::uint64_t>> files{
+      {"1.1.9.put.msul1", 30}, {"1.2.5.put.msul1", 10}, {"1.put.msul1", 20}};
+  for (const auto& [name, time] : files)
+    t.disk.leave(name, ForgetfulDisk::File{.content = name + "\n", .changed_at = time});
+  t.leave(2);
+  CHECK(t.lines() == "1.2.5.put.msul1 1.put.msul1 1.1.9.put.msul1 put:2");
+  // Given back they are in that order again, with one that is new.
+  t.spool->returned("msul1", false);
+  t.disk.leave("1.1.1.new.msul1", ForgetfulDisk::File{.content = "new\n", .changed_at = 15});
+  t.spool->appeared("1.1.1.new.msul1");
+  CHECK(t.lines() == "1.2.5.put.msul1 new 1.put.msul1 1.1.9.put.msul1 put:2");
+}
+
+TEST_CASE("nothing is handed out while it can not be known what is the oldest") {
+  SpoolHarness t;
+  for (const char* const name : {"1.1.1.a.msul1", "1.1.1.b.msul1"}) t.disk.leave(name, "put:1\n");
+  CHECK_FALSE(t.spool->recheck());
+  t.disk.fail(t.disk.operations() + 1);
+  const DelayedBatch batch = t.hand_out();
+  CHECK(batch.messages.empty());
+  CHECK(batch.waiting == 2);
+  CHECK(batch.retry_after > 0s);
+  CHECK(t.spool->trouble().starts_with("a message can not be looked at"));
+  CHECK(t.lines() == "put:1 put:1");
 }
 
 TEST_CASE("that the boot id is not known is told once, since messages may be sent twice then") {

@@ -33,8 +33,12 @@ std::vector<Filed> file_messages(ForgetfulDisk& disk, std::size_t count) {
     const std::string number = std::to_string(1000 + i);
     const Fate fate = i % 11 == 5 ? Fate::refused : i % 13 == 7 ? Fate::spoilt : Fate::sent;
     Filed filed{.name = {}, .host_id = hosts[(i / 3) % 2], .command = "put:" + number, .fate = fate};
-    filed.name = number + ".1.77.put" + number + "." + filed.host_id;
-    disk.leave(filed.name, filed.command + (fate == Fate::spoilt ? "\nsecond\n" : "\n"));
+    // Three of a host in one second, of which the last has the first name.
+    filed.name =
+        std::to_string(1000 + i / 3) + "." + std::to_string(9 - i % 3) + ".77.put" + number + "." + filed.host_id;
+    ForgetfulDisk::File file{.content = filed.command + (fate == Fate::spoilt ? "\nsecond\n" : "\n")};
+    file.changed_at = i + 1;
+    disk.leave(filed.name, std::move(file));
     messages.push_back(std::move(filed));
   }
   return messages;

@@ -2,7 +2,12 @@
 
 #include <lonc/core/spool_index.hpp>
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace lonc::core::test {
 
@@ -12,46 +17,63 @@ std::string name_of(int number, const std::string& host_id = "h") {
   return std::to_string(number) + ".0.1.put." + host_id;
 }
 
-DelayedName parsed(int number) { return {static_cast<std::uint64_t>(number), 0, name_of(number)}; }
+DelayedName parsed(int number) { return {static_cast<std::uint64_t>(number), name_of(number)}; }
 
-// Takes all that can be taken without a scan: "1 2 3".
+// Takes all: "1 2 3".
 std::string take_all(SpoolIndex& index, const std::string& host_id = "h") {
   std::string all;
-  while (const auto name = index.take_first(host_id)) all += (all.empty() ? "" : " ") + std::to_string(name->timestamp);
+  while (const auto name = index.take_first(host_id, [](const auto&) { return 0; }))
+    all += (all.empty() ? "" : " ") + std::to_string(name->timestamp);
   return all;
 }
 
-// Sixteen names fit: the least that a host is given.
-SpoolIndex small_index() {
+SpoolIndex index_of(const std::vector<std::string>& hosts) {
   SpoolIndex index;
-  index.set_hosts({"h"}, 1);
+  index.set_hosts(hosts);
   return index;
 }
+
+// Of one second: the letter is the command, and the number when the file was last changed.
+struct OneSecond {
+  std::map<std::string, std::uint64_t> times;
+  unsigned looks = 0;
+
+  void add(SpoolIndex& index, const std::string& letter, std::uint64_t time) {
+    times["7.0.1." + letter + ".h"] = time;
+    index.add("7.0.1." + letter + ".h");
+  }
+  std::optional<DelayedName> take(SpoolIndex& index) {
+    return index.take_first("h", [this](const std::string& name) { return ++looks, times.at(name); });
+  }
+  std::string take_all(SpoolIndex& index) {
+    std::string all;
+    while (const auto name = take(index)) all += name->text[6];
+    return all;
+  }
+};
 
 }  // namespace
 
 TEST_CASE("the index gives each host its names, the oldest first") {
-  SpoolIndex index;
-  index.set_hosts({"h", "a.h"});
+  SpoolIndex index = index_of({"h", "a.h"});
   REQUIRE(index.add(name_of(3)) != nullptr);
   CHECK(*index.add(name_of(20)) == "h");
   CHECK(*index.add(name_of(1, "a.h")) == "a.h");
   CHECK(*index.add(name_of(3)) == "h");
   CHECK(index.count("h") == 2);
-  CHECK(index.first("h")->text == name_of(3));
+  CHECK(index.total() == 3);
+  CHECK(index.oldest("h") == 3);
   CHECK(index.hosts_with_messages() == std::vector<std::string>{"a.h", "h"});
   CHECK(take_all(index) == "3 20");
   CHECK(take_all(index, "a.h") == "1");
-  CHECK_FALSE(index.needs_scan("h"));
-  CHECK(index.first("h") == nullptr);
+  CHECK_FALSE(index.oldest("h"));
   CHECK(index.hosts_with_messages().empty());
   CHECK(index.count("unknown") == 0);
-  CHECK_FALSE(index.take_first("unknown"));
+  CHECK(take_all(index, "unknown").empty());
 }
 
 TEST_CASE("the index counts what is nobody's") {
-  SpoolIndex index;
-  index.set_hosts({"h"});
+  SpoolIndex index = index_of({"h"});
   CHECK(index.add(name_of(1, "xh")) == nullptr);
   CHECK(index.add(name_of(2, "b.h")) == nullptr);
   CHECK(index.add("README") == nullptr);
@@ -63,84 +85,87 @@ TEST_CASE("the index counts what is nobody's") {
   CHECK(index.strange() == 0);
 }
 
-TEST_CASE("of a long queue the index holds the oldest names and counts the others") {
-  SpoolIndex index = small_index();
-  for (int i = 40; i > 0; --i) index.add(name_of(i));
-  CHECK(index.count("h") == 40);
-  CHECK(index.total() == 40);
-  CHECK_FALSE(index.needs_scan("h"));
-  CHECK(take_all(index) == "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
-  CHECK(index.needs_scan("h"));
-  CHECK(index.count("h") == 24);
-  CHECK(index.hosts_with_messages() == std::vector<std::string>{"h"});
+TEST_CASE("what the directory holds may be added in any order, and twice") {
+  SpoolIndex index = index_of({"h", "i"});
+  index.add(name_of(99));
   index.clear();
-  for (int i = 17; i <= 40; ++i) index.add(name_of(i));
-  CHECK(index.count("h") == 24);
-  CHECK(index.total() == 24);
-  CHECK(take_all(index).starts_with("17 18 "));
-  CHECK(index.total() == 8);
+  for (const int i : {4, 2, 5, 2, 1, 3, 5}) index.add(name_of(i));
+  index.add(name_of(7, "i"));
+  index.sort();
+  CHECK(index.count("h") == 5);
+  CHECK(index.total() == 6);
+  index.add(name_of(3));
+  index.add(name_of(0));
+  CHECK(index.total() == 7);
+  CHECK(take_all(index) == "0 1 2 3 4 5");
+  CHECK(index.total() == 1);
 }
 
-TEST_CASE("names that arrive while others lie beyond do not overtake them") {
-  SpoolIndex index = small_index();
-  for (int i = 10; i <= 40; ++i) index.add(name_of(i));  // 10 to 25 are held
-  index.add(name_of(50));
-  index.add(name_of(5));  // 25 lies beyond now
-  CHECK(index.first("h")->timestamp == 5);
-  CHECK(index.take_first("h")->timestamp == 5);
-  index.add(name_of(25));
-  index.add(name_of(12));
-  CHECK(take_all(index) == "10 11 12 13 14 15 16 17 18 19 20 21 22 23 24");
-  CHECK(index.needs_scan("h"));
-  // Nothing is held, so of nothing it is known that it is older than what lies beyond.
-  index.add(name_of(1));
-  CHECK_FALSE(index.take_first("h"));
-  CHECK(index.needs_scan("h"));
-}
-
-TEST_CASE("a name that is put back is the first again, or is found by the next scan") {
-  SpoolIndex index = small_index();
-  for (int i = 10; i <= 40; ++i) index.add(name_of(i));
-  index.put_back("h", *index.take_first("h"));
-  CHECK(index.first("h")->timestamp == 10);
-  CHECK(index.count("h") == 31);
-  take_all(index);
-  index.put_back("h", parsed(10));
-  CHECK_FALSE(index.take_first("h"));
-  CHECK(index.needs_scan("h"));
+TEST_CASE("a name that is put back is the first again") {
+  SpoolIndex index = index_of({"h"});
+  for (int i = 10; i <= 12; ++i) index.add(name_of(i));
+  for (int i = 0; i != 2; ++i) index.put_back("h", *index.take_first("h", [](const auto&) { return 0; }));
+  CHECK(index.oldest("h") == 10);
+  CHECK(index.count("h") == 3);
+  index.put_back("h", parsed(11));
   index.put_back("unknown", parsed(10));
+  CHECK(index.total() == 3);
+  CHECK(take_all(index) == "10 11 12");
+  index.put_back("h", parsed(10));
+  CHECK(take_all(index) == "10");
 }
 
 TEST_CASE("a name that is forgotten is not given any more") {
-  SpoolIndex index = small_index();
+  SpoolIndex index = index_of({"h"});
   for (int i = 1; i <= 3; ++i) index.add(name_of(i));
   index.forget(name_of(2));
   index.forget(name_of(9));
   CHECK(index.count("h") == 2);
   CHECK(index.total() == 2);
   CHECK(take_all(index) == "1 3");
+  index.add(name_of(4));
+  index.forget(name_of(4));
+  CHECK(index.hosts_with_messages().empty());
 }
 
-TEST_CASE("the index shares its budget among the hosts") {
-  SpoolIndex index;
-  const auto held = [&](std::size_t hosts, std::size_t budget) {
-    std::vector<std::string> ids{"h"};
-    for (std::size_t i = 1; i < hosts; ++i) ids.push_back("h" + std::to_string(i));
-    index.set_hosts(ids, budget);
-    index.clear();
-    for (int i = 0; i != 5000; ++i) index.add(name_of(i));
-    std::size_t count = 0;
-    while (index.take_first("h")) ++count;
-    return count;
-  };
-  CHECK(held(1, 65'536) == 4096);
-  CHECK(held(64, 65'536) == 1024);
-  CHECK(held(100, 10) == 16);
+TEST_CASE("of one second the file that was changed first is the oldest, then the name decides") {
+  SpoolIndex index = index_of({"h"});
+  OneSecond second;
+  index.add("6.0.1.z.h");
+  index.add("8.0.1.a.h");
+  second.times["6.0.1.z.h"] = second.times["8.0.1.a.h"] = 0;
+  const std::vector<std::pair<std::string, std::uint64_t>> files{{"a", 30}, {"c", 10}, {"b", 20}, {"d", 10}};
+  for (const auto& [letter, time] : files) second.add(index, letter, time);
+  CHECK(second.take_all(index) == "zcdbaa");
+  CHECK(second.looks == 4);  // each once, and none that is alone in its second
+}
+
+TEST_CASE("the order of one second stands when names come, go and return") {
+  SpoolIndex index = index_of({"h"});
+  OneSecond second;
+  const std::vector<std::pair<std::string, std::uint64_t>> files{{"a", 50}, {"b", 40}, {"c", 30}, {"d", 20}, {"e", 10}};
+  for (const auto& [letter, time] : files) second.add(index, letter, time);
+  CHECK(second.take(index)->text == "7.0.1.e.h");
+  index.forget("7.0.1.c.h");
+  second.add(index, "f", 15);
+  second.add(index, "b", 40);
+  index.put_back("h", {7, "7.0.1.e.h"});
+  CHECK(index.count("h") == 5);
+  CHECK(second.take_all(index) == "efdba");
+}
+
+TEST_CASE("nothing is taken while it can not be known which is the oldest") {
+  SpoolIndex index = index_of({"h"});
+  OneSecond second;
+  second.add(index, "a", 2);
+  second.add(index, "b", 1);
+  CHECK_FALSE(index.take_first("h", [](const auto&) { return std::nullopt; }));
+  CHECK(index.count("h") == 2);
+  CHECK(second.take_all(index) == "ba");
 }
 
 TEST_CASE("hosts that stay keep their names when the hosts change") {
-  SpoolIndex index;
-  index.set_hosts({"h", "i"});
+  SpoolIndex index = index_of({"h", "i"});
   index.add(name_of(1));
   index.add(name_of(2, "i"));
   index.set_hosts({"h", "j"});

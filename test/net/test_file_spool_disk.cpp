@@ -4,9 +4,11 @@
 
 #include <lonc/net/file_spool_disk.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <regex>
@@ -125,6 +127,18 @@ TEST_CASE("spool disk: the age is that of the last change; a file from the futur
   write_file(f.at("future"), "a\n");
   f.set_age("future", -1000);
   CHECK(f.disk.read("future", 10).age > 900s);
+}
+
+TEST_CASE("spool disk: when a file was changed is known to the nanosecond") {
+  DiskFixture f;
+  write_file(f.at("1.a.msul1"), "a\n");
+  const std::array<timespec, 2> times{timespec{1, 2}, timespec{1015559700, 123456789}};
+  REQUIRE(::utimensat(AT_FDCWD, f.at("1.a.msul1").c_str(), times.data(), 0) == 0);
+  std::uint64_t time = 0;
+  CHECK_FALSE(f.disk.changed_at("1.a.msul1", time));
+  CHECK(time == 1015559700123456789);
+  CHECK_FALSE(f.disk.changed_at("gone", time));
+  CHECK(time == 0);
 }
 
 TEST_CASE("spool disk: a FIFO in place of a file of ours blocks nothing") {

@@ -130,7 +130,7 @@ class Spool {
   DelayedBatch read_next(const std::string& host_id);
   bool take_file(const std::string& host_id, DelayedName name, DelayedBatch& batch);
   void take_back_last(const std::string& host_id, DelayedBatch& batch);
-  void put_back(std::string_view host_id, DelayedName name);
+  void put_back(std::string_view host_id, const DelayedName& name);
   HandedOut take_front(std::string_view host_id);
   bool is_batch_full() const { return answered_.size() + moved_.size() >= options_.batch; }
   std::error_code quarantine(std::string_view host_id, const std::string& name, std::string_view reason);

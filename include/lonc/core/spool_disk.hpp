@@ -23,7 +23,7 @@ struct SpoolFile {
   };
   State state = State::failed;
   std::uint64_t inode = 0;  // 0 if it is missing or failed
-  Duration age{};           // since its last change; of one from the future, since it was first seen
+  Duration age{};           // how far its last change lies from now
   std::string content;
   std::error_code error;
 };
@@ -36,6 +36,8 @@ class SpoolDisk {
   // --- the directory of messages
   virtual std::error_code list(const std::function<void(std::string_view name)>& use) = 0;
   virtual SpoolFile read(const std::string& name, std::size_t limit) = 0;
+  // When it was last changed, in nanoseconds since 1970; 0 if there is no such name.
+  virtual std::error_code changed_at(const std::string& name, std::uint64_t& time) = 0;
   // A name that is gone already is no error.
   virtual std::error_code remove(const std::string& name) = 0;
   // Moves it to the quarantine, where nothing is replaced, with the reason beside it.

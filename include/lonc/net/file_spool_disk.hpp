@@ -53,6 +53,7 @@ class FileSpoolDisk : public core::SpoolDisk {
 
   std::error_code list(const std::function<void(std::string_view name)>& use) override;
   core::SpoolFile read(const std::string& name, std::size_t limit) override;
+  std::error_code changed_at(const std::string& name, std::uint64_t& time) override;
   std::error_code remove(const std::string& name) override;
   std::error_code set_aside(const std::string& name, std::string_view reason) override;
   std::error_code sync_directory() override;
