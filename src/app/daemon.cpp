@@ -384,6 +384,7 @@ void Daemon::fit_clients(std::string_view prefix) {
   const DescriptorFit fit = fit_descriptors(raise_descriptor_limit().limit, hosts_.hosts.size(), settings_);
   if (fit.problem) tell({*fit.problem}, prefix);
   client_limit_.set_limit(fit.clients);
+  client_limit_.set_memory_limit(std::max(settings_.max_client_memory, 4 * settings_.max_line_length));
 }
 
 // Whoever asks for a status has this done, and StatusWriter asks again and again. The fleet does it for the peers' sockets.

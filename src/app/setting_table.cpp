@@ -221,6 +221,11 @@ void add_limits(Builder& table) {
                         "How many requests wait for a connection to a peer. More are answered con_lost.");
   table.size({"max-line-length"}, &Settings::max_line_length, 1024, std::size_t{1024} * 1024 * 1024,
              "The longest request and the longest reply.");
+  table.size({"max-client-memory"}, &Settings::max_client_memory, std::size_t{1024} * 1024,
+             std::size_t{1024} * 1024 * 1024,
+             "What the requests of more than 20 kB and the answers that clients have not read may take, all peers "
+             "together; those of one peer at most half of it. More are answered con_lost. At least four times "
+             "max-line-length is allowed.");
 }
 
 void add_log(Builder& table) {

@@ -65,6 +65,11 @@ void LineFramer::release() {
   begin_ = end_ = scanned_ = 0;
 }
 
+void LineFramer::pass_over() {
+  release();
+  discarding_ = true;
+}
+
 std::span<char> LineFramer::prepare() {
   const bool was_filled = capacity_ != 0 && end_ == capacity_;
   if (begin_ == end_) begin_ = end_ = scanned_ = 0;

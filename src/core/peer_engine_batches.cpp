@@ -42,6 +42,14 @@ void PeerEngine::client_line_too_long(TimePoint, ClientId client) {
   effects_.reply(client, "error:line longer than " + std::to_string(settings_.max_line_length) + " bytes");
 }
 
+void PeerEngine::client_line_refused(TimePoint now, ClientId client) {
+  ++counters_.requests;
+  report_incident(now,
+                  "the memory for long requests and answers (max-client-memory) is used up; long requests are "
+                  "answered con_lost");
+  answer_con_lost(client);
+}
+
 void PeerEngine::client_gone(ClientId client) {
   if (queue_.remove(client) && queue_.empty()) gather_until_ = {};
 }

@@ -1,14 +1,15 @@
 #include <lonc/net/client_limit.hpp>
 
+#include <limits>
 #include <utility>
 
 namespace lonc::net {
 
 namespace {
 
-bool take_place(std::atomic<std::size_t>& taken, std::size_t limit) {
-  if (taken.fetch_add(1) < limit) return true;
-  taken.fetch_sub(1);
+bool take(std::atomic<std::size_t>& taken, std::size_t limit, std::size_t more = 1) {
+  if (taken.fetch_add(more) + more <= limit) return true;
+  taken.fetch_sub(more);
   return false;
 }
 
@@ -17,12 +18,13 @@ bool take_place(std::atomic<std::size_t>& taken, std::size_t limit) {
 ClientLimit::ClientLimit(std::size_t limit, std::size_t refused_limit) : state_(std::make_shared<State>()) {
   state_->limit = limit;
   state_->refused_limit = refused_limit;
+  state_->memory_limit = std::numeric_limits<std::size_t>::max();
 }
 
 ClientLimit::Slot ClientLimit::Share::admit() {
   State& all = *part_->all;
-  if (!take_place(part_->served, (all.limit + 1) / 2)) return refuse(Place::over_share);
-  if (take_place(all.served, all.limit)) return {part_, Place::served};
+  if (!take(part_->served, (all.limit + 1) / 2)) return refuse(Place::over_share);
+  if (take(all.served, all.limit)) return {part_, Place::served};
   part_->served.fetch_sub(1);
   return refuse(Place::over_limit);
 }
@@ -42,11 +44,30 @@ ClientLimit::Slot& ClientLimit::Slot::operator=(Slot&& other) noexcept {
     release();
     part_ = std::move(other.part_);
     place_ = other.place_;
+    held_ = std::exchange(other.held_, 0);
   }
   return *this;
 }
 
+bool ClientLimit::Slot::hold(std::size_t bytes) {
+  State& all = *part_->all;
+  if (bytes > held_) {
+    const std::size_t more = bytes - held_;
+    if (!take(part_->memory, all.memory_limit / 2, more)) return false;
+    if (!take(all.memory, all.memory_limit, more)) {
+      part_->memory.fetch_sub(more);
+      return false;
+    }
+  } else {
+    part_->memory.fetch_sub(held_ - bytes);
+    all.memory.fetch_sub(held_ - bytes);
+  }
+  held_ = bytes;
+  return true;
+}
+
 void ClientLimit::Slot::release() {
+  if (part_) hold(0);
   const auto part = std::exchange(part_, nullptr);
   if (!part) return;
   if (is_refused()) {

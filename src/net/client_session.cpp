@@ -7,6 +7,7 @@ namespace lonc::net {
 namespace {
 
 constexpr unsigned lines_per_turn = 16;  // then others on the loop have their turn
+constexpr std::size_t least_counted = 20 * 1024;  // bytes: what is common is bounded by the number of clients
 constexpr unsigned most_looks = 16;        // then a client that says nothing is watched whatever goes on
 constexpr std::chrono::milliseconds unwatched_pause{100};
 
@@ -19,6 +20,7 @@ ClientSession::ClientSession(const Shared& shared, core::ClientId id, UniqueFd f
       id_(id),
       slot_(std::move(slot)),
       socket_(shared.strand, std::move(fd), limits.line_length),
+      line_patience_(limits.line_timeout),
       patience_(limits.write_timeout) {}
 
 void ClientSession::start() { read_lines(); }
@@ -63,7 +65,8 @@ void ClientSession::go_on() {
 void ClientSession::read_lines() {
   for (unsigned lines = 0; lines != lines_per_turn; ++lines) {
     const LineSocket::ReadResult read = next_line();
-    switch (read.kind) {
+    const bool is_refused = !is_affordable(read);
+    switch (is_refused ? LineSocket::Read::line : read.kind) {
       case LineSocket::Read::would_block:
         return wait_for_more();
       case LineSocket::Read::more:
@@ -75,7 +78,7 @@ void ClientSession::read_lines() {
       case LineSocket::Read::too_long:
         break;
     }
-    give_line(read);
+    give_line(read, is_refused);
     if (is_gone_ && step_ == Step::asking) return end();
     if (step_ != Step::answered || !finish_answer()) return;
   }
@@ -90,17 +93,35 @@ LineSocket::ReadResult ClientSession::next_line() {
   return socket_.try_read_line();
 }
 
-void ClientSession::give_line(const LineSocket::ReadResult& read) {
+// Whoever asks for more than is left does not get it: what it has said so far is forgotten, and what is still to come of
+// that line as well.
+bool ClientSession::is_affordable(const LineSocket::ReadResult& read) {
+  if (hold(socket_.memory())) return true;
+  if (read.kind == LineSocket::Read::would_block || read.kind == LineSocket::Read::more) socket_.pass_over_line();
+  return read.kind == LineSocket::Read::too_long;
+}
+
+bool ClientSession::hold(std::size_t bytes) {
+  const std::size_t counted = bytes < least_counted ? 0 : bytes;
+  return counted == slot_.held() || slot_.hold(counted);
+}
+
+void ClientSession::give_line(const LineSocket::ReadResult& read, bool is_refused) {
   step_ = Step::asking;
   looks_ = 0;
   was_looked_after_ = false;
   is_giving_ = true;
-  if (read.kind == LineSocket::Read::too_long) {
+  end_at_ = core::never;
+  if (is_refused) {
+    handler_->client_line_refused(id_);
+  } else if (read.kind == LineSocket::Read::too_long) {
     handler_->client_line_too_long(id_);
   } else {
     handler_->client_line(id_, read.text);
   }
   is_giving_ = false;
+  // What waits or is on its way lies with the handler; that it is held there stays counted.
+  if (step_ == Step::asking && slot_.held() != 0) socket_.release_idle_buffers();
 }
 
 // The handler is in the midst of something: it hears of this client again in the next turn.
@@ -114,12 +135,17 @@ void ClientSession::reply(std::string_view line) {
 // False if it is not over with this: the client must take some of the answer first, or has been closed.
 bool ClientSession::finish_answer() {
   if (socket_.has_unsent() && !is_broken_) {
+    if (!hold(socket_.unsent())) {
+      end();
+      return false;
+    }
     step_ = Step::writing;
     end_in(patience_);
     watch(SocketWatch::Interest::reading_and_writing);
     return false;
   }
   step_ = Step::reading;
+  hold(0);
   handler_->client_answered(id_);
   return handler_ != nullptr;
 }
@@ -140,6 +166,8 @@ void ClientSession::write_rest() {
 void ClientSession::wait_for_more() {
   if (is_broken_) return end();
   socket_.release_idle_buffers();
+  if (slot_.held() != 0) hold(socket_.memory());
+  if (socket_.is_mid_line()) end_in(line_patience_);
   // Most clients ask as soon as they have come and close as soon as they have been answered. One that is looked at again
   // in the turns that follow, as long as there are any, need not be watched for that.
   if (!is_watched_ && looks_ != most_looks && std::exchange(seen_events_, shared_.events) != shared_.events) {
@@ -193,7 +221,10 @@ void ClientSession::end_in(core::Duration time) {
   timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (error || !self || std::chrono::steady_clock::now() < self->end_at_) return;
-    self->guarded([&] { self->end(); });
+    self->guarded([&] {
+      if (self->step_ != Step::writing) self->is_broken_ = bool(self->socket_.send_line("con_lost"));
+      self->end();
+    });
   });
 }
 

@@ -159,6 +159,10 @@ void PeerSession::Impl::client_line(core::ClientId client, std::string_view line
   });
 }
 
+void PeerSession::Impl::client_line_refused(core::ClientId client) {
+  guarded([&] { engine_.client_line_refused(now(), client); });
+}
+
 void PeerSession::Impl::client_line_too_long(core::ClientId client) {
   guarded([&] { engine_.client_line_too_long(now(), client); });
 }

@@ -92,6 +92,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   // ClientSession::Handler
   void client_line(core::ClientId client, std::string_view line) override;
   void client_line_too_long(core::ClientId client) override;
+  void client_line_refused(core::ClientId client) override;
   void client_answered(core::ClientId client) override;
   void client_gone(core::ClientId client, bool was_waiting) override;
   void client_failed(std::exception_ptr failure) override { fail(failure); }

@@ -129,6 +129,7 @@ TEST_CASE("each setter changes its own field") {
                                                                    {"max-clients", "24"},
                                                                    {"max-queue", "25"},
                                                                    {"max-line-length", "64k"},
+                                                                   {"max-client-memory", "3M"},
                                                                    {"log-level", "debug"},
                                                                    {"log-target", "stderr"},
                                                                    {"log-queue", "26"}};
@@ -187,6 +188,7 @@ TEST_CASE("each setter changes its own field") {
   expected.max_clients = 24;
   expected.max_queue = 25;
   expected.max_line_length = 65536;
+  expected.max_client_memory = 3 * 1024 * 1024;
   expected.log_level = Severity::debug;
   expected.log_target = LogTarget::standard_error;
   expected.log_queue = 26;

@@ -1,10 +1,11 @@
 """What happens at the limits: of connections, queue, clients, descriptors and patience. Never error:, never a hang."""
 import contextlib
 import os
+import pathlib
 import re
 import time
 
-from e2e.harness import E2eTest, wait_for
+from e2e.harness import UNDER_LOAD, E2eTest, wait_for
 from e2e.peers import load
 
 
@@ -69,6 +70,23 @@ class LimitTest(E2eTest):
         self.assertEqual(self.assert_quick(0.5, node.request, "msul1", "echo:x"), "x")
         wait_for(lambda: node.peer("hung")["clients"] == 0, "their places are free", 3)
         self.assertEqual(node.peer("hung")["queued"], 0)
+
+    def test_unfinished_lines_take_no_more_memory_than_allowed(self):
+        """Those of one peer leave half of it to the others; who gets no more reads con_lost and goes on."""
+        _, node = self.pair(["msul1", "msul2"], settings={"max-client-memory": "64M"})
+        clients = [node.client("msul2", 30) for _ in range(40)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.send("put:" + 8_000_000 * "x")
+        kilobytes = int(re.search(r"VmRSS:\s+(\d+)", (pathlib.Path(f"/proc/{node.pid()}/status").read_text())).group(1))
+        self.assertLess(kilobytes, 200_000 * UNDER_LOAD)
+        self.assertEqual(node.request("msul1", "echo:" + 5_000_000 * "y", 30), 5_000_000 * "y")
+        self.assertEqual(node.request("msul2", "echo:small"), "small")
+        node.wait_logged("(max-client-memory) is used up")
+        last = clients[-1]
+        self.assertEqual(last.line(), "con_lost")
+        last.send("\n")
+        self.assertEqual(last.ask("echo:after"), "after")
 
     def test_soft_limit_of_descriptors_is_raised(self):
         self.standin(["msul1"])

@@ -44,6 +44,7 @@ struct Fixture : ClientSession::Handler, SocketWatch::Handler {
     if (answer) session->reply(*answer);
   }
   void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
+  void client_line_refused(ClientId) override { session->reply("con_lost"); }
   void client_answered(ClientId) override { ++answered; }
   void client_gone(ClientId, bool was_waiting) override {
     is_gone = true;
@@ -271,6 +272,92 @@ TEST_CASE("ClientSession: much without a line's end is read to its end") {
   REQUIRE(f.wire->send("\n"));
   REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
   CHECK(f.lines[0].size() == line.size());
+}
+
+TEST_CASE("ClientSession: who asks for more memory than there is gets con_lost, and goes on without it") {
+  Fixture f({4'000'000, 10s});
+  f.answer = "ok";
+  f.clients.set_memory_limit(1'000'000);
+  const auto say = [&](std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(f.wire->fd(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent > 0) text.remove_prefix(static_cast<std::size_t>(sent));
+      run_ready(f.io);
+    }
+  };
+  say(std::string(3'000'000, 'x'));
+  CHECK(f.wire->received() == "con_lost\n");  // not only when the line has ended
+  say("\nshort\n" + std::string(200'000, 'y') + "\n");
+  REQUIRE(run_until(f.io, [&] { return f.wire->received() == "con_lost\nok\nok\n"; }));
+  CHECK(f.lines == Strings{"short", std::string(200'000, 'y')});
+  CHECK(f.clients.memory() == 0);
+}
+
+TEST_CASE("ClientSession: what waits for its answer and what is not read stays counted until it is gone") {
+  Fixture f({4'000'000, 10s});
+  REQUIRE(f.wire->send(std::string(100'000, 'x')));
+  run_ready(f.io);
+  REQUIRE(f.wire->send("\n"));
+  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
+  CHECK(f.clients.memory() >= 100'000);
+  SECTION("until the answer has been read") {
+    f.reply(std::string(2'000'000, 'd'));
+    run_ready(f.io);
+    CHECK(f.clients.memory() >= 1'000'000);
+    REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 2'000'001; }));
+  }
+  SECTION("an answer for which there is no room ends the client") {
+    f.clients.set_memory_limit(1'000'000);
+    f.reply(std::string(2'000'000, 'd'));
+    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+  }
+  if (f.is_gone) f.session->close();
+  CHECK(run_until(f.io, [&] { return f.is_gone || f.clients.memory() == 0; }));
+}
+
+TEST_CASE("ClientSession: a line that does not grow ends its client, one that grows slowly does not") {
+  Fixture f({100, 10s, 50ms});
+  f.answer = "ok";
+  SECTION("never whole") {
+    REQUIRE(f.wire->send("half a li"));
+    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
+    CHECK(f.wire->received() == "con_lost\n");
+  }
+  SECTION("whole at last, and then silent for long") {
+    REQUIRE(f.wire->send("half a li"));
+    run_ready(f.io);
+    REQUIRE(f.wire->send("ne\n"));
+    REQUIRE(run_until(f.io, [&] { return f.wire->received() == "ok\n"; }));
+    const auto end = std::chrono::steady_clock::now() + 150ms;
+    run_until(f.io, [&] { return std::chrono::steady_clock::now() > end; });
+    CHECK_FALSE(f.is_gone);
+  }
+}
+
+TEST_CASE("ClientSession: lines of all lengths, cut into reads in all ways, are given whole") {
+  for (std::size_t length = 0; length <= 70; ++length) {
+    const std::string line(length, static_cast<char>('a' + length % 26));
+    const std::string both = line + "\n" + line + "!\n";
+    Fixture f;
+    f.answer = "ok";
+    Strings expected;
+    for (std::size_t cut = 0; cut <= both.size(); ++cut) {
+      expected.insert(expected.end(), {line, line + "!"});
+      const auto say = [&](const std::string& part) { return part.empty() || f.wire->send(part); };
+      f.wire->received();
+      REQUIRE(say(both.substr(0, cut)));
+      run_ready(f.io);
+      REQUIRE(say(both.substr(cut)));
+      run_ready(f.io);
+    }
+    for (const char byte : both) {
+      REQUIRE(f.wire->send(std::string_view(&byte, 1)));
+      run_ready(f.io);
+    }
+    expected.insert(expected.end(), {line, line + "!"});
+    REQUIRE(f.lines == expected);
+    REQUIRE(f.answered == static_cast<int>(expected.size()));
+  }
 }
 
 TEST_CASE("ClientSession: an exception of the handler ends it and is told") {

@@ -73,6 +73,7 @@ struct Settings {
   unsigned max_clients = 4096;  // all peers together
   unsigned max_queue = 10'000;  // per peer
   std::size_t max_line_length = 16 * 1024 * 1024;
+  std::size_t max_client_memory = 256 * 1024 * 1024;  // all peers together
 
   // Log.
   core::Severity log_level = core::Severity::notice;

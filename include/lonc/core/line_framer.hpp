@@ -33,6 +33,9 @@ class LineFramer {
   // True if bytes are buffered that no call of next() has returned yet.
   bool has_bytes() const { return end_ != begin_; }
 
+  // Gives the memory back; the line that has begun is passed over up to and with its '\n'.
+  void pass_over();
+
   // True while the rest of a line that was too long is being passed over.
   bool is_discarding() const { return discarding_; }
 

@@ -37,6 +37,8 @@ class PeerEngine {
   void client_line(TimePoint now, ClientId client, std::string_view line);
   // The line exceeded max-line-length; it is gone.
   void client_line_too_long(TimePoint now, ClientId client);
+  // There was no memory left for it; it is gone.
+  void client_line_refused(TimePoint now, ClientId client);
   // It has left before its answer: what has not been written yet is dropped, and an answer that still comes goes to nobody.
   void client_gone(ClientId client);
 

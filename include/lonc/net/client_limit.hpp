@@ -1,5 +1,5 @@
-// How many local clients are served at once, over all peers and of each, and how many more are held for as long as it
-// takes to refuse them. Accepts and answers nothing.
+// How many local clients are served at once and what memory their lines and answers may take, over all peers and of each;
+// and how many more are held for as long as it takes to refuse them. Accepts and answers nothing.
 #pragma once
 
 #include <lonc/net/spare_descriptors.hpp>
@@ -20,18 +20,21 @@ class ClientLimit {
     std::atomic<std::size_t> refused_limit;
     std::atomic<std::size_t> served{0};
     std::atomic<std::size_t> refused{0};
+    std::atomic<std::size_t> memory_limit;
+    std::atomic<std::size_t> memory{0};
     SpareDescriptors spare;
   };
   struct Part {
     std::shared_ptr<State> all;
     std::atomic<std::size_t> served{0};
+    std::atomic<std::size_t> memory{0};
   };
 
  public:
   enum class Place : unsigned char {
     served,
-    over_share,     // refused: this peer has half of all places
-    over_limit,     // refused: all places are taken
+    over_share,  // refused: this peer has half of all places
+    over_limit,  // refused: all places are taken
     no_descriptor,  // refused, with a descriptor of the reserve
   };
 
@@ -43,6 +46,10 @@ class ClientLimit {
 
     Place place() const { return place_; }
     bool is_refused() const { return place_ != Place::served; }
+    // So many bytes are held for this client from now on. False if that is more than what is left for it; then it is as
+    // before.
+    bool hold(std::size_t bytes);
+    std::size_t held() const { return held_; }
 
    private:
     friend class ClientLimit;
@@ -51,9 +58,10 @@ class ClientLimit {
 
     std::shared_ptr<Part> part_;
     Place place_;
+    std::size_t held_ = 0;
   };
 
-  // What one peer may have: at most half of all places, so that none shuts out the clients of all others. May outlive the
+  // What one peer may have: at most half of all places and of the memory, so that none shuts out the clients of all others. May outlive the
   // ClientLimit.
   class Share {
    public:
@@ -77,10 +85,13 @@ class ClientLimit {
   // `refused_limit` clients over the limit are held at once.
   explicit ClientLimit(std::size_t limit, std::size_t refused_limit = 256);
 
+  // Without it there is none.
+  void set_memory_limit(std::size_t bytes) { state_->memory_limit = bytes; }
   void set_limit(std::size_t limit) { state_->limit = limit; }
   std::size_t limit() const { return state_->limit; }
   std::size_t served() const { return state_->served; }
   std::size_t refused() const { return state_->refused; }
+  std::size_t memory() const { return state_->memory; }
 
  private:
   std::shared_ptr<State> state_;

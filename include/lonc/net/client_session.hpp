@@ -11,6 +11,7 @@
 #include <lonc/net/turn.hpp>
 #include <lonc/net/unique_fd.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -28,6 +29,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
     virtual ~Handler() = default;
     virtual void client_line(core::ClientId client, std::string_view line) = 0;
     virtual void client_line_too_long(core::ClientId client) = 0;
+    // There is no memory for the line (ClientLimit); it is gone.
+    virtual void client_line_refused(core::ClientId client) = 0;
     // The answer to its line has been written, as far as it could be.
     virtual void client_answered(core::ClientId client) = 0;
     // It closed its end, perhaps before its answer (`was_waiting`), or was closed for being slow. Not called after close(),
@@ -49,6 +52,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   struct Limits {
     std::size_t line_length;
     core::Duration write_timeout;  // a client that takes nothing of its reply for so long is closed
+    core::Duration line_timeout = std::chrono::minutes{1};  // and so is one whose line does not grow for so long
   };
 
   ClientSession(const Shared& shared, core::ClientId id, UniqueFd fd, ClientLimit::Slot slot, const Limits& limits);
@@ -84,7 +88,9 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   void go_on();
   void read_lines();
   LineSocket::ReadResult next_line();
-  void give_line(const LineSocket::ReadResult& read);
+  bool is_affordable(const LineSocket::ReadResult& read);
+  bool hold(std::size_t bytes);
+  void give_line(const LineSocket::ReadResult& read, bool is_refused);
   bool finish_answer();
   void write_rest();
   void wait_for_more();
@@ -100,6 +106,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   core::ClientId id_;
   ClientLimit::Slot slot_;
   LineSocket socket_;
+  core::Duration line_patience_;
   core::Duration patience_;  // with one that takes nothing
   std::unique_ptr<Timer> timer_;  // most clients never need one
   std::unique_ptr<Timer> retry_;  // only where the watch has failed

@@ -55,6 +55,11 @@ class LineSocket {
 
   // True if bytes have been received that try_read_line() has not returned yet.
   bool has_bytes() const { return framer_.has_bytes(); }
+  // A line has begun; its rest may be one that is passed over.
+  bool is_mid_line() const { return framer_.has_bytes() || framer_.is_discarding(); }
+  // Bytes of memory that hold what has been received.
+  std::size_t memory() const { return framer_.capacity(); }
+  void pass_over_line() { framer_.pass_over(); }
   // The last receive took all that was there, and no byte of it is left: asking again now would be in vain.
   bool is_drained() const { return was_short_ && !framer_.has_bytes(); }
   // No error if neither bytes nor an end of file are waiting, here or in the socket, and all has been sent; otherwise
