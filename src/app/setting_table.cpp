@@ -201,9 +201,11 @@ void add_delayed(Builder& table) {
   table.duration({"delayed-timeout"}, &Settings::delayed_timeout, milliseconds{100}, hours{24}, per_peer,
                  "How long the peer may take to answer a delayed message. After it the connection is closed, and the "
                  "message is sent again.");
-  table.count<unsigned>({"delayed-max-attempts"}, &Settings::delayed_max_attempts, 1, 1'000'000, per_peer,
-                        "After how many failures in a row a delayed message is set aside in delayed/quarantine, so "
-                        "that it does not stop those behind it.");
+  table.count<unsigned>(
+      {"delayed-max-attempts"}, &Settings::delayed_max_attempts, 1, 1'000'000, per_peer,
+      "After how many failures in a row a delayed message is set aside in delayed/quarantine, so "
+      "that it does not stop those behind it. A failure counts when the peer has answered something else "
+      "since.");
   table.count<unsigned>({"delayed-sync-batch"}, &Settings::delayed_sync_batch, 1, 1000, yes,
                         "How many delayed messages that were answered share one sync of the disk. So many may arrive "
                         "twice when the power fails. 1 is the strictest and the slowest.");

@@ -207,8 +207,8 @@ PeerStatus PeerEngine::status() const {
   status.last_error_at = last_error_at_;
   status.lost_because = lost_because_;
   status.delayed_waiting = delayed_->waiting;
-  status.delayed_attempts = delayed_->attempts;
-  if (delayed_->attempts > 0) status.delayed_tried = delayed_->tried;
+  status.delayed_attempts = delayed_->attempts + (delayed_->is_unjudged ? 1 : 0);
+  if (delayed_->has_failed()) status.delayed_tried = delayed_->tried;
   status.counters = counters_;
   status.round_trips = round_trips_;
   return status;

@@ -16,7 +16,8 @@ namespace {
 
 // What lonc itself ended says nothing about the message.
 bool is_own_doing(std::error_code error) {
-  return error == Errc::draining || error == Errc::close_requested || error == Errc::idle || error == Errc::exit_sent;
+  return error == Errc::draining || error == Errc::close_requested || error == Errc::idle || error == Errc::exit_sent ||
+         error == Errc::address_changed;
 }
 
 }  // namespace
@@ -34,6 +35,11 @@ void PeerEngine::delayed_batch(TimePoint now, DelayedBatch batch) {
   delayed.waiting = batch.waiting;
   if (batch.is_held_up) delayed.batch.clear();
   for (DelayedMessage& message : batch.messages) delayed.batch.push(std::move(message));
+  if (!delayed.batch.empty() && delayed.tried != delayed.batch.front().name) {
+    delayed.tried = delayed.batch.front().name;
+    delayed.attempts = delayed.batch.front().attempts;
+    delayed.is_unjudged = false;
+  }
   if (delayed.batch.empty() && batch.retry_after > Duration::zero()) delayed.not_before = now + batch.retry_after;
   if (state_ != PeerState::up) return give_back_delayed();
   pump_delayed(now);
@@ -45,7 +51,8 @@ void PeerEngine::withdraw_delayed(TimePoint now) {
 }
 
 void PeerEngine::retry_delayed(TimePoint now) {
-  delayed_->attempts = 0;
+  if (std::exchange(delayed_->attempts, 0) > 0) effects_.delayed_failed(0);
+  delayed_->is_unjudged = false;
   delayed_->pause.reset();
   delayed_->not_before = {};
   pump_delayed(now);
@@ -56,7 +63,7 @@ void PeerEngine::retry_delayed(TimePoint now) {
 void PeerEngine::hold_live(TimePoint now) {
   const Delayed& delayed = *delayed_;
   hold_until_ = {};
-  if (!delayed.may_wait() || delayed.is_busy || delayed.attempts > 0 || now < delayed.not_before) return;
+  if (!delayed.may_wait() || delayed.is_busy || delayed.has_failed() || now < delayed.not_before) return;
   const bool is_strict = settings_.delayed_first == Duration::max();
   hold_until_ = is_strict ? never : now + settings_.delayed_first;
   lower_deadline(hold_until_);
@@ -83,21 +90,35 @@ void PeerEngine::pump_delayed(TimePoint now) {
     effects_.fetch_delayed();
   }
   const bool has_more = !delayed.batch.empty() || delayed.is_busy;
-  if (is_pausing || !has_more || delayed.attempts > 0) end_hold(now);
+  if (is_pausing || !has_more || delayed.has_failed()) end_hold(now);
   dispatch(now);
   if (can_send_delayed(now) && state_ == PeerState::up) open_what_is_missing(now);
 }
 
+// A destination in trouble must not use up the attempts of one message after the other: after a failure a `ping` goes in
+// the message's place until the peer has answered that, or a live request.
 void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
   Delayed& delayed = *delayed_;
-  if (!send(now, connection, {.accepted = now, .is_delayed = true}, delayed.batch.front().line)) return;
+  const bool is_probe = delayed.is_unjudged && counters_.replies == delayed.replies_before;
+  if (delayed.is_unjudged && !is_probe) {
+    count_delayed_failure();
+    if (delayed.is_busy) return;
+  }
+  const std::string_view line = is_probe ? std::string_view("ping") : delayed.batch.front().line;
+  if (!send(now, connection, {.accepted = now, .is_delayed = true}, line)) return;
   delayed.is_sent = true;
+  delayed.is_probing = is_probe;
   delayed.is_live_turn = true;
 }
 
 void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
   Delayed& delayed = *delayed_;
   delayed.is_sent = false;
+  if (std::exchange(delayed.is_probing, false)) {
+    judge_delayed_reply(reply) == DelayedVerdict::retry ? pause_delayed(now) : count_delayed_failure();
+    if (state_ != PeerState::up) give_back_delayed();
+    return;
+  }
   const std::string& line = delayed.batch.front().line;
   const std::string_view first_word = reply_word(reply);
   const std::string command = command_word(line);
@@ -109,6 +130,7 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
       delayed.batch.pop();
       delayed.was_sent = false;
       delayed.attempts = 0;
+      delayed.tried.clear();
       delayed.pause.reset();
       delayed.is_busy = true;
       effects_.delayed_answered(record, delayed.batch.empty());
@@ -126,6 +148,11 @@ void PeerEngine::delayed_reply(TimePoint now, std::string_view reply) {
 // Its connection ended before its answer came.
 void PeerEngine::delayed_lost(TimePoint now, std::error_code error) {
   delayed_->is_sent = false;
+  if (std::exchange(delayed_->is_probing, false)) {
+    if (!is_own_doing(error)) pause_delayed(now);
+    if (state_ != PeerState::up) give_back_delayed();
+    return;
+  }
   delayed_->was_sent = true;
   if (error == Errc::reply_too_long) return set_aside_delayed("its answer is longer than max-line-length");
   if (!is_own_doing(error)) delayed_attempt_failed(now, error.message());
@@ -135,15 +162,28 @@ void PeerEngine::delayed_lost(TimePoint now, std::error_code error) {
 void PeerEngine::delayed_attempt_failed(TimePoint now, const std::string& why) {
   Delayed& delayed = *delayed_;
   ++counters_.delayed_failed;
-  const DelayedMessage& message = delayed.batch.front();
-  if (std::exchange(delayed.tried, message.name) != message.name) delayed.attempts = 0;
+  delayed.is_unjudged = true;
+  delayed.failed_because = why;
+  delayed.replies_before = counters_.replies;
+  pause_delayed(now);
+  const std::string command = command_word(delayed.batch.front().line);
+  effects_.log_request(Severity::notice, command, "Delayed " + command + " failed: " + why + "; it is sent again");
+}
+
+void PeerEngine::pause_delayed(TimePoint now) {
+  delayed_->not_before = now + delayed_->pause.next();
+  lower_deadline(delayed_->not_before);
+}
+
+// The peer answers others.
+void PeerEngine::count_delayed_failure() {
+  Delayed& delayed = *delayed_;
+  delayed.is_unjudged = false;
   ++delayed.attempts;
   if (delayed.attempts >= settings_.delayed_max_attempts)
-    return set_aside_delayed("it failed " + std::to_string(delayed.attempts) + " times in a row, at last: " + why);
-  delayed.not_before = now + delayed.pause.next();
-  lower_deadline(delayed.not_before);
-  const std::string command = command_word(message.line);
-  effects_.log_request(Severity::notice, command, "Delayed " + command + " failed: " + why + "; it is sent again");
+    return set_aside_delayed("it failed " + std::to_string(delayed.attempts) +
+                             " times in a row, at last: " + delayed.failed_because);
+  effects_.delayed_failed(delayed.attempts);
 }
 
 void PeerEngine::set_aside_delayed(const std::string& reason) {
@@ -152,6 +192,7 @@ void PeerEngine::set_aside_delayed(const std::string& reason) {
   delayed.batch.pop();
   delayed.was_sent = false;
   delayed.attempts = 0;
+  delayed.tried.clear();
   delayed.pause.reset();
   delayed.is_busy = true;
   effects_.set_aside_delayed(reason, delayed.batch.empty());

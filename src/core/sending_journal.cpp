@@ -62,8 +62,8 @@ bool read_number(std::string_view field, Number& number) {
 }
 
 std::optional<Kind> kind_of(std::string_view field) {
-  for (const Kind kind :
-       {Kind::planned, Kind::unclear, Kind::answered, Kind::returned, Kind::named, Kind::told, Kind::logged}) {
+  for (const Kind kind : {Kind::failed, Kind::planned, Kind::unclear, Kind::answered, Kind::returned, Kind::named,
+                          Kind::told, Kind::logged}) {
     if (field.size() == 1 && field[0] == static_cast<char>(kind)) return kind;
   }
   return std::nullopt;
@@ -171,7 +171,9 @@ std::vector<SendingRecord> open_records(const SendingJournal& journal) {
   for (const SendingRecord& record : journal.records) {
     if (record.kind == Kind::named || record.kind == Kind::told) continue;
     const auto earlier = places.find(record.name);
-    if (record.kind == Kind::returned) {
+    if (record.kind == Kind::failed) {
+      if (earlier != places.end()) open[earlier->second].attempts = record.attempts;
+    } else if (record.kind == Kind::returned) {
       if (earlier == places.end()) continue;
       remove(earlier->second);
       places.erase(earlier);

@@ -139,8 +139,11 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
         break;
       }
       busy_.insert(name.text);
-      batch.messages.push_back({name.text, std::string(checked.line)});
-      handed_out_[host_id].push_back({std::move(name), file.inode});
+      const auto tried = unclear_.find(name.text);
+      const unsigned attempts =
+          tried == unclear_.end() || tried->second.inode != file.inode ? 0 : tried->second.attempts;
+      batch.messages.push_back({name.text, std::string(checked.line), attempts});
+      handed_out_[host_id].push_back({std::move(name), file.inode, attempts});
       return true;
     }
   }
@@ -229,13 +232,25 @@ std::error_code Spool::quarantine(std::string_view host_id, const std::string& n
   return {};
 }
 
+void Spool::failed(std::string_view host_id, unsigned attempts) {
+  const auto at = handed_out_.find(host_id);
+  if (at == handed_out_.end() || at->second.empty()) return;
+  HandedOut& front = at->second.front();
+  front.attempts = attempts;
+  SendingRecord record = planned(host_id, front);
+  record.kind = SendingRecord::Kind::failed;
+  if (journal_ && !is_unplanned_) append_journal({record});
+}
+
 void Spool::returned(std::string_view host_id, bool first_was_sent) {
   const auto at = handed_out_.find(host_id);
   if (at == handed_out_.end()) return;
   std::vector<SendingRecord> records;
   for (HandedOut& message : std::exchange(at->second, {})) {
-    SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text};
-    if (std::exchange(first_was_sent, false) || unclear_.contains(message.name.text)) {
+    SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text,
+                         message.attempts};
+    const bool is_unclear = message.attempts > 0 || unclear_.contains(message.name.text);
+    if (std::exchange(first_was_sent, false) || is_unclear) {
       record.kind = SendingRecord::Kind::unclear;
       unclear_.insert_or_assign(message.name.text, record);
     }

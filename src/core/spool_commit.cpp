@@ -52,7 +52,9 @@ std::error_code Spool::recover() {
     name_doubtful(std::move(record), "lonc ended before that was known to stand in its log");
   for (SendingRecord& record : sent) {
     name_doubtful(record, "lonc ended before its answer was on the disk; it is sent again");
-    if (record.kind == SendingRecord::Kind::unclear) unclear_.insert_or_assign(record.name, record);
+    if (record.kind != SendingRecord::Kind::unclear && record.attempts == 0) continue;
+    record.kind = SendingRecord::Kind::unclear;
+    unclear_.insert_or_assign(record.name, record);
   }
   // A failed sync may have left the half that counts in memory alone, and the other one is overwritten next.
   if (half_room_ > 0) {

@@ -22,8 +22,7 @@ std::error_code Spool::plan(const std::vector<std::string>& hosts, std::vector<D
   std::vector<SendingRecord> records;
   for (std::size_t i = 0; i != hosts.size(); ++i) {
     if (batches[i].messages.empty()) continue;
-    for (const HandedOut& message : handed_out_[hosts[i]])
-      records.push_back({SendingRecord::Kind::planned, message.inode, hosts[i], message.name.text});
+    for (const HandedOut& message : handed_out_[hosts[i]]) records.push_back(planned(hosts[i], message));
   }
   if (records.empty()) return {};
   const std::uint64_t before = generation_;
@@ -37,10 +36,7 @@ std::error_code Spool::plan(const std::vector<std::string>& hosts, std::vector<D
   for (std::size_t i = hosts.size(); i-- > 0 && wanted > half_room_;) {
     while (!batches[i].messages.empty() && wanted > half_room_) {
       // The header counts the records, and may become shorter.
-      wanted -= JournalHalf({}, 0, {})
-                    .line({SendingRecord::Kind::planned, handed_out_[hosts[i]].back().inode, hosts[i],
-                           batches[i].messages.back().name})
-                    .size();
+      wanted -= JournalHalf({}, 0, {}).line(planned(hosts[i], handed_out_[hosts[i]].back())).size();
       if (records.size() == 1) return plan_without_journal(hosts, batches);
       take_back_last(hosts[i], batches[i]);
       records.pop_back();
@@ -60,10 +56,18 @@ std::error_code Spool::plan_without_journal(const std::vector<std::string>& host
     }
     const HandedOut& message = handed_out_[hosts[i]].front();
     is_unplanned_ = true;
-    name_doubtful({SendingRecord::Kind::planned, message.inode, hosts[i], message.name.text},
+    name_doubtful(planned(hosts[i], message),
                   "the disk has no room for the journal; if lonc is killed now, it is sent again");
   }
   return {};
+}
+
+SendingRecord Spool::planned(std::string_view host_id, const HandedOut& message) {
+  return {.kind = SendingRecord::Kind::planned,
+          .inode = message.inode,
+          .host_id = std::string(host_id),
+          .name = message.name.text,
+          .attempts = message.attempts};
 }
 
 std::vector<SendingRecord> Spool::journal_records() const {
@@ -71,8 +75,7 @@ std::vector<SendingRecord> Spool::journal_records() const {
   for (const auto& [name, untold] : untold_) records.push_back(untold.record);
   for (const auto& [name, record] : unclear_) records.push_back(record);
   for (const auto& [host_id, messages] : handed_out_) {
-    for (const HandedOut& message : messages)
-      records.push_back({SendingRecord::Kind::planned, message.inode, host_id, message.name.text});
+    for (const HandedOut& message : messages) records.push_back(planned(host_id, message));
   }
   for (const Answered& entry : answered_) records.push_back(entry.record);
   for (const Moved& moved : moved_) records.push_back(moved.record);

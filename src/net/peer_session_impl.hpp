@@ -78,6 +78,7 @@ class PeerSession::Impl final : public std::enable_shared_from_this<PeerSession:
   void set_aside_delayed(std::string_view reason, bool is_last) override {
     delayed_.set_aside(std::string(reason), is_last);
   }
+  void delayed_failed(unsigned attempts) override { delayed_.failed(attempts); }
   void return_delayed(bool first_was_sent) override { delayed_.give_back(first_was_sent); }
   void log(core::Severity severity, std::string_view message) override { log_request(severity, {}, message); }
   void log_request(core::Severity severity, std::string_view command, std::string_view message) override;

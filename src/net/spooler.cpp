@@ -36,6 +36,10 @@ void Spooler::Handle::set_aside(std::string reason, bool is_last) {
   if (subscription_) impl_->set_aside(subscription_, std::move(reason), is_last);
 }
 
+void Spooler::Handle::failed(unsigned attempts) {
+  if (subscription_) impl_->failed(subscription_, attempts);
+}
+
 void Spooler::Handle::give_back(bool first_was_sent) {
   if (subscription_) impl_->give_back(subscription_, first_was_sent);
 }

@@ -180,6 +180,14 @@ void Spooler::Impl::set_aside(const std::shared_ptr<Subscription>& subscription,
   });
 }
 
+void Spooler::Impl::failed(const std::shared_ptr<Subscription>& subscription, unsigned attempts) {
+  on_thread([this, subscription, attempts] {
+    const auto owner = owners_.find(subscription->host_id);
+    if (spool_ && owner != owners_.end() && owner->second == subscription)
+      spool_->failed(subscription->host_id, attempts);
+  });
+}
+
 void Spooler::Impl::give_back(const std::shared_ptr<Subscription>& subscription, bool first_was_sent) {
   on_thread([this, subscription, first_was_sent] {
     const auto owner = owners_.find(subscription->host_id);

@@ -52,6 +52,7 @@ class Spooler::Impl : public std::enable_shared_from_this<Spooler::Impl> {
   void fetch(const std::shared_ptr<Subscription>& subscription);
   void answered(const std::shared_ptr<Subscription>& subscription, std::string record, bool is_last);
   void set_aside(const std::shared_ptr<Subscription>& subscription, std::string reason, bool is_last);
+  void failed(const std::shared_ptr<Subscription>& subscription, unsigned attempts);
   void give_back(const std::shared_ptr<Subscription>& subscription, bool first_was_sent);
   SpoolReport report() const;
   void administer(const std::vector<std::string>& hosts, std::function<void(const SpoolAccess*)> work);

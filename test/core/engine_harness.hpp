@@ -128,6 +128,7 @@ class EngineHarness : public Effects {
   void set_aside_delayed(std::string_view reason, bool is_last) override {
     actions.push_back("set aside: " + std::string(reason) + (is_last ? " and fetch" : ""));
   }
+  void delayed_failed(unsigned attempts) override { delayed_failures = attempts; }
   void return_delayed(bool first_was_sent) override {
     actions.push_back(first_was_sent ? "return, first was sent" : "return");
   }
@@ -145,6 +146,7 @@ class EngineHarness : public Effects {
   TimePoint now{1000s};
   TimePoint armed = never;
   std::vector<std::string> actions;
+  unsigned delayed_failures = 0;  // as the spool was told
   std::vector<std::string> logs;
   std::vector<std::string> logged_commands;  // of the log lines about a request
   std::set<std::uint64_t> noisy;  // connections with an end of file that was not read yet

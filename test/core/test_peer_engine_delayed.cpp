@@ -215,23 +215,85 @@ TEST_CASE("delayed: a message without an answer ends its connection, is sent aga
   CHECK(peer.engine.status().delayed_attempts == 1);
 }
 
-TEST_CASE("delayed: a message that fails delayed-max-attempts times in a row is set aside") {
+TEST_CASE("delayed: a message that fails delayed-max-attempts times while the peer answers others is set aside") {
   Spooled peer(with([](PeerSettings& settings) { settings.delayed_max_attempts = 3; }));
   peer.engine.delayed_waiting(peer.now, 2);
   peer.take();
   peer.hand_out({"put:bad", "put:good"}, 2);
-  for (const std::string expected : {"write 1 put:bad", "", ""}) {
-    CHECK(peer.take() == expected);
+  CHECK(peer.take() == "write 1 put:bad");
+  for (unsigned attempt = 1; attempt <= 3; ++attempt) {
     peer.line(1, "con_lost");
-    peer.take();
+    CHECK(peer.engine.status().delayed_attempts == attempt);
+    CHECK(peer.engine.status().delayed_tried == "m1");
     peer.advance(60s);
-    if (peer.engine.status().counters.delayed_set_aside > 0) break;
+    CHECK(peer.take() == "write 1 ping");
+    peer.line(1, "msul3");
+    if (attempt == 3) break;
     CHECK(peer.take() == "write 1 put:bad");
+    CHECK(peer.delayed_failures == attempt);
   }
+  CHECK(peer.take() == "set aside: it failed 3 times in a row, at last: the answer was con_lost");
   CHECK(peer.engine.status().counters.delayed_failed == 3);
   CHECK(peer.engine.status().counters.delayed_set_aside == 1);
   peer.hand_out({}, 1);
   CHECK(peer.take() == "write 1 put:good");
+}
+
+TEST_CASE("delayed: a peer that hangs up on everything uses up no message's attempts") {
+  Spooled peer(with([](PeerSettings& settings) { settings.delayed_max_attempts = 2; }));
+  peer.engine.delayed_waiting(peer.now, 1);
+  peer.take();
+  peer.hand_out({"put:a"}, 1);
+  CHECK(peer.take() == "write 1 put:a");
+  for (std::uint64_t connection = 1; connection != 9; ++connection) {
+    peer.closed(connection);
+    peer.advance(5min);
+    CHECK(peer.take().find("set aside") == std::string::npos);
+    peer.handshake(connection + 1);
+    peer.take();
+    peer.engine.delayed_batch(peer.now, {.messages = {{"m1", "put:a"}}, .waiting = 1});
+    CHECK(peer.take() == "write " + std::to_string(connection + 1) + " ping");
+    CHECK(peer.delayed_failures == 0);
+  }
+  CHECK(peer.engine.status().delayed_attempts == 1);
+  peer.line(9, "msul3");
+  CHECK(peer.delayed_failures == 1);
+  CHECK(peer.take() == "write 9 put:a");
+  peer.line(9, "ok");
+  CHECK(peer.take() == "log S:msul3:put:a and fetch");
+}
+
+TEST_CASE("delayed: an answer to a live request shows as well that the peer is not to blame") {
+  Spooled peer(with([](PeerSettings& settings) { settings.delayed_max_attempts = 2; }));
+  peer.engine.delayed_waiting(peer.now, 1);
+  peer.hand_out({"put:a"}, 1);
+  peer.line(1, "con_lost");
+  peer.take();
+  peer.ask(1, "live");
+  peer.line(1, "answer");
+  CHECK(peer.take() == "write 1 live; reply 1 answer");
+  peer.advance(60s);
+  CHECK(peer.take() == "write 1 put:a");
+  CHECK(peer.delayed_failures == 1);
+}
+
+TEST_CASE("delayed: attempts that were counted before the process began count on, until an operator forgets them") {
+  Spooled peer(with([](PeerSettings& settings) { settings.delayed_max_attempts = 3; }));
+  peer.engine.delayed_waiting(peer.now, 1);
+  peer.engine.delayed_batch(peer.now, {.messages = {{"m1", "put:a", 2}}, .waiting = 1});
+  peer.line(1, "con_lost");
+  const bool is_forgotten = GENERATE(false, true);
+  if (is_forgotten) {
+    peer.engine.retry_delayed(peer.now);
+    CHECK(peer.delayed_failures == 0);
+    CHECK(peer.take() == "fetch; write 1 put:a; write 1 put:a");
+    return;
+  }
+  peer.advance(60s);
+  peer.line(1, "msul3");
+  CHECK(peer.take() ==
+        "fetch; write 1 put:a; write 1 ping; set aside: it failed 3 times in a row, at last: the answer was con_lost "
+        "and fetch");
 }
 
 TEST_CASE("delayed: what the peer refuses is set aside with the first word of its answer") {
@@ -254,6 +316,11 @@ TEST_CASE("delayed: con_lost as an answer is no answer") {
   peer.line(1, "con_lost");
   CHECK(peer.take().empty());
   peer.advance(60s);
+  CHECK(peer.take() == "write 1 ping");
+  peer.line(1, "con_lost");
+  peer.advance(60s);
+  CHECK(peer.take() == "write 1 ping");
+  peer.line(1, "msul3");
   CHECK(peer.take() == "write 1 put:a");
   peer.line(1, "ok");
   CHECK(peer.take() == "log S:msul3:put:a and fetch");

@@ -249,6 +249,33 @@ TEST_CASE("what was named after a crash is named again after the next one, until
   CHECK(t.spool->doubtful().empty());
 }
 
+TEST_CASE("attempts that count against a message outlive the process") {
+  SpoolHarness t;
+  t.leave(1);
+  t.leave(2);
+  CHECK(t.hand_out().messages.at(0).attempts == 0);
+  t.spool->failed("msul1", 1);
+  t.spool->failed("msul1", 2);
+  const bool is_returned = GENERATE(false, true);
+  if (is_returned) t.spool->returned("msul1", GENERATE(false, true));
+  for (int kills = 0; kills != 2; ++kills) {
+    t.disk.kill();
+    t.start({"msul1"});
+    CHECK_FALSE(t.spool->recover());
+    CHECK(t.spool->doubtful() == std::vector<std::string>{name_of(1)});
+  }
+  const DelayedBatch batch = t.hand_out();
+  CHECK(batch.messages.at(0).attempts == 2);
+  CHECK(batch.messages.at(1).attempts == 0);
+  // It is written anew with the rest.
+  t.disk.kill();
+  t.start({"msul1"});
+  CHECK(t.hand_out().messages.at(0).attempts == 2);
+  t.spool->failed("msul1", 0);
+  t.spool->returned("msul1", false);
+  CHECK(t.hand_out().messages.at(0).attempts == 0);
+}
+
 TEST_CASE("a journal of the version before is put in order, and takes the new form") {
   SpoolHarness t;
   for (int i = 1; i <= 6; ++i) t.leave(i);

@@ -14,6 +14,7 @@ namespace lonc::core {
 struct DelayedMessage {
   std::string name;  // of its file
   std::string line;  // the command as filed, without line end; it may begin with `encrypt:`
+  unsigned attempts = 0;  // that failed and count against it, also those of earlier processes
 };
 
 // What a peer is handed out.

@@ -42,6 +42,8 @@ class Effects {
   // out, so more are wanted.
   virtual void delayed_answered(std::string_view record, bool is_last) = 0;
   virtual void set_aside_delayed(std::string_view reason, bool is_last) = 0;
+  // So many attempts count against the oldest message that was handed out. Nothing follows.
+  virtual void delayed_failed(unsigned attempts) = 0;
   // Nothing of what was handed out is sent for now; of the first it may not be known whether it has arrived.
   virtual void return_delayed(bool first_was_sent) = 0;
 

@@ -161,6 +161,8 @@ class PeerEngine {
   void delayed_reply(TimePoint now, std::string_view reply);
   void delayed_lost(TimePoint now, std::error_code error);
   void delayed_attempt_failed(TimePoint now, const std::string& why);
+  void pause_delayed(TimePoint now);
+  void count_delayed_failure();
   void set_aside_delayed(const std::string& reason);
   void give_back_delayed();
   TimePoint delayed_deadline() const;

@@ -15,6 +15,7 @@ struct SendingRecord {
     planned = 'P',   // handed out in this order; sent one after the other
     unclear = 'U',   // sent, and what became of it is not known; it is sent again
     answered = 'A',  // its S: line has been written to the permanent log
+    failed = 'F',    // its attempts are so many now
     returned = 'R',  // not sent after all, or set aside
     named = 'N',     // named as one that may be doubled, and perhaps only in memory
     told = 'T',      // its naming has been written

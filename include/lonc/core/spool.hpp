@@ -75,6 +75,8 @@ class Spool {
   std::error_code answered(std::string_view host_id, std::string_view record);
   // The same, but it goes to the quarantine.
   std::error_code set_aside(std::string_view host_id, std::string_view reason);
+  // So many attempts count against the oldest message that the host was handed out; they outlive the process.
+  void failed(std::string_view host_id, unsigned attempts);
   // What is left of what the host was handed out will not be sent now. `first_was_sent`: but of the first it is not
   // known what became of it.
   void returned(std::string_view host_id, bool first_was_sent);
@@ -108,7 +110,9 @@ class Spool {
   struct HandedOut {
     DelayedName name;
     std::uint64_t inode = 0;
+    unsigned attempts = 0;  // that failed
   };
+  static SendingRecord planned(std::string_view host_id, const HandedOut& message);
   struct Answered {
     SendingRecord record;
     std::string log_line;

@@ -87,6 +87,7 @@ class Spooler {
     void fetch();
     void answered(std::string record, bool is_last);
     void set_aside(std::string reason, bool is_last);
+    void failed(unsigned attempts);
     void give_back(bool first_was_sent);
 
    private:
