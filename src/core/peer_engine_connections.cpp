@@ -207,14 +207,15 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   open_what_is_missing(now);
 }
 
-// Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come.
+// Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come as the first line.
 void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing) {
   Batch& batch = connection.batch;
   if (error == Errc::out_of_turn) report_out_of_turn(now, connection);
   if (!batch.is_in_flight()) return;
   const bool is_end = error == Errc::connection_closed || error == std::errc::connection_reset;
-  if (is_end && batch.has_sole_answer()) {
-    policy_.fence_failed(now, settings_.pipeline_trust);
+  // Behind an earlier answer it might be a copy of that.
+  if (is_end && !connection.has_answered && batch.has_sole_answer()) {
+    if (!policy_.has_fence(now, settings_.pipeline_trust)) policy_.fence_failed(now, settings_.pipeline_trust);
     if (hand_out(now, connection)) return note_mode(now);
   }
   const std::size_t requests = batch.requests().size();

@@ -147,6 +147,19 @@ TEST_CASE("a peer that closes after its answer has answered, and is called again
   CHECK(h.engine.status().counters.con_lost == 0);
 }
 
+TEST_CASE("a late copy of an answer reaches nobody, also when the connection ends behind it") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  h.lines(1, {"a", "msul3"});
+  h.advance(20s);
+  h.ask(2, "put:2");
+  h.take();
+  h.line(1, "a");
+  h.closed(1);
+  CHECK(h.take().find("reply 2 con_lost") != std::string::npos);
+}
+
 TEST_CASE("of a request whose answer was left out the answer to the fence is none") {
   EngineHarness h(batched());
   h.come_up();
