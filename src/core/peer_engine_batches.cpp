@@ -221,6 +221,8 @@ void PeerEngine::received_all(TimePoint now, ConnectionId id, bool is_mid_line) 
       if (is_first_batch(now, *connection) && batch.lines() == 2 && !is_mid_line &&
           batch.answer(0) != batch.answer(1) && !batch.is_fence_answer(batch.answer(0)))
         return answer_without_fence(now, *connection);
+      // Another lond may be there by now, which calls itself by another id.
+      if (!connection->has_answered) pong_sent_ = false;
       return end_connection(now, id, Errc::out_of_turn);
     case Batch::Verdict::complete:
       return batch_answered(now, *connection);

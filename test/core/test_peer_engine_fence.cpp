@@ -360,3 +360,26 @@ TEST_CASE("one wrong line, wherever it is, crosses no answer") {
   }
   CHECK(answered > 1000);
 }
+
+TEST_CASE("a lond that calls itself by another id than before is asked for it, so that its fence is understood") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  h.lines(1, {"ok", "msul3"});
+  h.closed(1);
+  h.advance(1s);
+  h.handshake(2);
+  h.ask(2, "put:2");
+  h.lines(2, {"ok", "msul3lib"});
+  CHECK(h.take().find("reply 2 con_lost") != std::string::npos);
+  h.advance(10s);
+  h.up(3);
+  h.line(3, "4711");
+  h.line(3, "ok");
+  CHECK(h.take().ends_with("write 3 pong"));
+  h.line(3, "msul3lib:data1");
+  h.line(3, "81234A0ABCDEF9870BCD0045678");
+  h.ask(3, "put:3");
+  h.lines(3, {"ok", "msul3lib"});
+  CHECK(h.take().ends_with("reply 3 ok"));
+}

@@ -201,7 +201,7 @@ class PeerEngine {
   std::optional<TimePoint> forgotten_at_;  // when that was forgotten on request
   bool has_failed_last_ = false;  // the latest attempt failed, and no connection has become ready since
   unsigned hang_ups_ = 0;  // connections in a row that the peer ended before they were of use
-  bool pong_sent_ = false;  // it is sent on the first connection only
+  bool pong_sent_ = false;  // it is sent on the first connection only, until another lond may be there
   std::string fence_answers_;  // what the peer's lond may call itself: its id, and that of its answer to pong
   TimePoint drain_until_ = never;
   TimePoint pause_until_ = never;  // while paused and not all is closed: when it must be
