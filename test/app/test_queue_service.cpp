@@ -63,16 +63,16 @@ Strings names_of(const QueueAnswer& answer) {
 
 }  // namespace
 
-TEST_CASE_METHOD(QueueFixture, "a list is in the order of delivery, bounded, and tells how many there are") {
+TEST_CASE_METHOD(QueueFixture, "a list goes by time stamp and then by name, is bounded, and tells how many there are") {
   leave("10.1.1.log.msul1");
   leave("9.2.1.log.msul2");
   leave("9.1.1.log.msul1");
   leave("9.10.1.put.s1.msu");
   leave("no message");
   CHECK(names_of(run({.is_all = true})) ==
-        Strings{"9.1.1.log.msul1", "9.2.1.log.msul2", "9.10.1.put.s1.msu", "10.1.1.log.msul1"});
+        Strings{"9.1.1.log.msul1", "9.10.1.put.s1.msu", "9.2.1.log.msul2", "10.1.1.log.msul1"});
   const QueueAnswer some = run({.is_all = true, .limit = 2});
-  CHECK(names_of(some) == Strings{"9.1.1.log.msul1", "9.2.1.log.msul2"});
+  CHECK(names_of(some) == Strings{"9.1.1.log.msul1", "9.10.1.put.s1.msu"});
   CHECK(some.total == 4);
   CHECK(names_of(run({.peer = "s1.msu"})) == Strings{"9.10.1.put.s1.msu"});
   CHECK(run({.peer = "msu"}).total == 0);
