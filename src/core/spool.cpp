@@ -12,6 +12,8 @@ namespace {
 
 // What is read ahead for one host; one message is handed out however long it is.
 constexpr std::size_t batch_bytes = 256 * 1024;
+// For all hosts together; beyond that each gets one at a time.
+constexpr std::size_t all_bytes = 64 * 1024 * 1024;
 
 // A writer that is cut short leaves an empty file or half a line: only what has not changed for so long is taken for
 // what it is.
@@ -95,7 +97,8 @@ DelayedBatch Spool::read_next(const std::string& host_id) {
     if (error) batch.retry_after = trouble_pause;
     return error ? std::nullopt : std::optional(time);
   };
-  while (handed_out.size() < most && bytes < batch_bytes) {
+  const std::size_t most_bytes = bytes_handed_out_ < all_bytes ? batch_bytes : 1;
+  while (handed_out.size() < most && bytes < most_bytes) {
     auto name = index_.take_first(host_id, changed_at);
     if (!name) break;
     const std::size_t before = batch.messages.size();
@@ -143,7 +146,8 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
       const unsigned attempts =
           tried == unclear_.end() || tried->second.inode != file.inode ? 0 : tried->second.attempts;
       batch.messages.push_back({name.text, std::string(checked.line), attempts});
-      handed_out_[host_id].push_back({std::move(name), file.inode, attempts});
+      handed_out_[host_id].push_back({std::move(name), file.inode, attempts, checked.line.size()});
+      bytes_handed_out_ += checked.line.size();
       return true;
     }
   }
@@ -160,6 +164,7 @@ bool Spool::take_file(const std::string& host_id, DelayedName name, DelayedBatch
 void Spool::take_back_last(const std::string& host_id, DelayedBatch& batch) {
   auto& handed_out = handed_out_[host_id];
   put_back(host_id, handed_out.back().name);
+  bytes_handed_out_ -= handed_out.back().bytes;
   handed_out.pop_back();
   batch.messages.pop_back();
   if (batch.messages.empty()) batch.retry_after = taken_pause;
@@ -174,6 +179,7 @@ Spool::HandedOut Spool::take_front(std::string_view host_id) {
   const auto at = handed_out_.find(host_id);
   if (at == handed_out_.end() || at->second.empty()) return {};
   HandedOut front = std::move(at->second.front());
+  bytes_handed_out_ -= front.bytes;
   at->second.pop_front();
   unclear_.erase(front.name.text);
   return front;
@@ -247,6 +253,7 @@ void Spool::returned(std::string_view host_id, bool first_was_sent) {
   if (at == handed_out_.end()) return;
   std::vector<SendingRecord> records;
   for (HandedOut& message : std::exchange(at->second, {})) {
+    bytes_handed_out_ -= message.bytes;
     SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text,
                          message.attempts};
     const bool is_unclear = message.attempts > 0 || unclear_.contains(message.name.text);

@@ -217,7 +217,10 @@ void Spool::close() {
 
 std::error_code Spool::settle(std::error_code error, std::string_view what) {
   if (!error) return error;
-  std::string text = std::string(what) + ": " + error.message();
+  // So a disk calls whatever it does not follow or write to.
+  const bool is_no_file = error == std::errc::too_many_symbolic_link_levels;
+  std::string text =
+      std::string(what) + ": " + (is_no_file ? "it is a link or no plain file; move it away" : error.message());
   if (std::exchange(trouble_, text) == text) return error;
   trouble_count_ = text == last_trouble_ ? trouble_count_ + 1 : 1;
   // What a recheck finds right and the next message wrong comes again and again; loncron counts warnings.

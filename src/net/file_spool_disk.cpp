@@ -61,6 +61,17 @@ std::error_code read_some(int fd, std::size_t limit, std::string& text) {
   return {};
 }
 
+// A file of lonc's own. What stands in its place and is no plain file is never waited for, written to or followed: it is
+// told like a link.
+UniqueFd open_plain(int directory, const char* name, int flags, std::error_code& error) {
+  UniqueFd fd(::openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600));
+  struct stat info{};
+  error = fd && ::fstat(fd.get(), &info) == 0 ? std::error_code() : last_error();
+  const bool is_other = error ? errno == ENXIO || errno == ENODEV || errno == EISDIR : !S_ISREG(info.st_mode);
+  if (is_other) error = std::make_error_code(std::errc::too_many_symbolic_link_levels);
+  return error ? UniqueFd() : std::move(fd);
+}
+
 // Since 1970.
 std::chrono::nanoseconds change_of(const struct stat& info) {
   return std::chrono::seconds{info.st_mtim.tv_sec} + std::chrono::nanoseconds{info.st_mtim.tv_nsec};
@@ -101,9 +112,10 @@ std::error_code FileSpoolDisk::open() {
   if (::mkdir(path_.c_str(), 0750) != 0 && errno != EEXIST) return last_error();
   UniqueFd directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return last_error();
-  UniqueFd lock(::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  std::error_code error;
+  UniqueFd lock = open_plain(directory.get(), lock_name, O_RDWR | O_CREAT, error);
   // A disk without room for that file is to be emptied all the same: the directory itself is locked as well.
-  if (!lock && errno != ENOSPC && errno != EDQUOT) return last_error();
+  if (!lock && error.value() != ENOSPC && error.value() != EDQUOT) return error;
   if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
   UniqueFd directory_lock(::dup(directory.get()));
   if (::flock(directory_lock.get(), LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || !lock)) return last_error();
@@ -199,11 +211,9 @@ std::error_code FileSpoolDisk::append_log(std::string_view message) {
 
 std::error_code FileSpoolDisk::read_journal(std::string& bytes) {
   bytes.clear();
-  const UniqueFd fd(::openat(directory_.get(), journal_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat info{};
-  if (fd && (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)))
-    return std::make_error_code(std::errc::invalid_argument);
-  if (!fd) return errno == ENOENT ? std::error_code() : last_error();
+  std::error_code error;
+  const UniqueFd fd = open_plain(directory_.get(), journal_name, O_RDONLY, error);
+  if (error) return error == std::errc::no_such_file_or_directory ? std::error_code() : error;
   return read_some(fd.get(), std::string::npos, bytes);
 }
 
@@ -242,12 +252,9 @@ std::error_code FileSpoolDisk::make_journal(std::string_view bytes) {
 
 std::error_code FileSpoolDisk::open_journal() {
   if (journal_) return {};
-  UniqueFd fd(::openat(directory_.get(), journal_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat info{};
-  if (!fd || ::fstat(fd.get(), &info) != 0) return last_error();
-  if (!S_ISREG(info.st_mode)) return std::make_error_code(std::errc::invalid_argument);
-  journal_ = std::move(fd);
-  return {};
+  std::error_code error;
+  journal_ = open_plain(directory_.get(), journal_name, O_WRONLY, error);
+  return error;
 }
 
 std::error_code FileSpoolDisk::write_journal(std::size_t offset, std::string_view bytes) {
@@ -303,17 +310,17 @@ std::error_code FileSpoolDisk::set_aside(const std::string& name, std::string_vi
 
 // The message is safe without it, so an error is of no consequence: the reason stands in the log as well.
 void FileSpoolDisk::write_reason(const std::string& file, const std::string& name, std::string_view reason) {
-  const UniqueFd fd(::openat(quarantine_.get(), (file + ".reason").c_str(),
-                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (fd) write_all(fd.get(), std::string(reason) + "\n" + name + "\n");
+  std::error_code error;
+  const UniqueFd fd = open_plain(quarantine_.get(), (file + ".reason").c_str(), O_WRONLY | O_CREAT, error);
+  if (fd && ::ftruncate(fd.get(), 0) == 0) write_all(fd.get(), std::string(reason) + "\n" + name + "\n");
 }
 
 QuarantinedMessage FileSpoolDisk::quarantined(const std::string& file) {
   QuarantinedMessage message{.file = file, .name = file.substr(0, file.rfind('~')), .reason = {}};
   struct stat info{};
   if (::fstatat(quarantine_.get(), file.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) message.age = age_of(info);
-  const UniqueFd fd(
-      ::openat(quarantine_.get(), (file + ".reason").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  std::error_code error;
+  const UniqueFd fd = open_plain(quarantine_.get(), (file + ".reason").c_str(), O_RDONLY, error);
   std::string text;
   if (!fd || read_some(fd.get(), 4096, text)) return message;
   const auto end = text.find('\n');

@@ -13,6 +13,7 @@ namespace lonc::net {
 namespace {
 
 constexpr std::chrono::milliseconds lock_pause{250};  // until another process may have left the directory
+constexpr std::size_t most_at_once = 64;  // sessions that are handed out their next messages with one sync
 constexpr std::chrono::seconds commit_delay{1};  // what was answered lies about so long when nothing follows
 
 core::TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -54,17 +55,18 @@ bool Spooler::Impl::open() {
     return false;
   }
   if (error) {
-    const std::string text = disk_.path() + " can not be opened: " + error.message();
+    const bool is_no_file = error == std::errc::too_many_symbolic_link_levels;
+    const std::string text = disk_.path() + " can not be opened: " +
+                             (is_no_file ? "its .lock is a link or no plain file; move it away" : error.message());
     if (std::exchange(open_trouble_, text) != text)
       log(core::Severity::warning, "", "Delayed messages are not sent: " + text + "; it is tried again");
     return false;
   }
   open_trouble_.clear();
   is_lock_awaited_ = false;
-  spool_.emplace(
-      disk_, spool_options_,
-      [this](core::Severity severity, std::string_view host, std::string_view text) { log(severity, host, text); },
-      core::Spool::LogProgress{[this] { return log_.lines_given(); }, [this] { return log_.lines_done(); }});
+  spool_.emplace(disk_, spool_options_, [this](core::Severity severity, std::string_view host, std::string_view text) {
+    log(severity, host, text);
+  });
   spool_->set_hosts(hosts_);
   watch();
   scan_due_ = now() + rescan_.load();
@@ -98,12 +100,18 @@ void Spooler::Impl::appeared(const std::vector<std::string>& names) {
   for (const std::string& host : hosts) tell(host);
 }
 
+// After an outage all ask at once: the first are sending already while the others are served.
 void Spooler::Impl::run_fetches() {
   Subscriptions asked;
+  bool is_rest = false;
   {
     const std::lock_guard lock(mutex_);
-    asked.swap(fetches_);
+    const auto end = fetches_.begin() + static_cast<std::ptrdiff_t>(std::min(fetches_.size(), most_at_once));
+    asked.assign(fetches_.begin(), end);
+    fetches_.erase(fetches_.begin(), end);
+    is_rest = !fetches_.empty();
   }
+  if (is_rest) on_thread([this] { run_fetches(); });
   std::erase_if(asked, [](const auto& subscription) { return subscription->is_over(); });
   hand_out(asked);
 }
@@ -139,7 +147,7 @@ void Spooler::Impl::recorded(const std::shared_ptr<Subscription>& subscription, 
   }
   if (is_last) {
     owners_.erase(host);
-    return hand_out({subscription});
+    return fetch(subscription);
   }
   note_oldest(host);
   subscription->tell_batch({.messages = {}, .waiting = spool_->waiting(host)});

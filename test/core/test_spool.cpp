@@ -520,6 +520,29 @@ TEST_CASE("a batch ends when it has become long, but holds one message") {
   CHECK(t.hand_out().messages.size() == 2);
 }
 
+TEST_CASE("what is read ahead is bounded over all hosts, and still each host gets a message") {
+  SpoolHarness t({.line_limit = 300'000});
+  std::vector<std::string> hosts;
+  for (int i = 0; i != 400; ++i) hosts.push_back("h" + std::to_string(i));
+  t.start(hosts);
+  for (const std::string& host : hosts) {
+    for (int i = 1; i <= 3; ++i) t.disk.leave(name_of(i, host), std::string(130'000, 'a') + "\n");
+  }
+  const auto count = [&] {
+    std::size_t messages = 0;
+    for (const DelayedBatch& batch : t.spool->hand_out(hosts)) {
+      CHECK_FALSE(batch.messages.empty());
+      messages += batch.messages.size();
+    }
+    return messages;
+  };
+  // Three each until 64 MiB are reached, then one each.
+  const std::size_t first = count();
+  CHECK(first == 173 * 3 + 227);
+  for (const std::string& host : hosts) t.spool->returned(host, false);
+  CHECK(count() == first);
+}
+
 TEST_CASE("an unchanged world costs nothing") {
   SpoolHarness t;
   CHECK(t.lines().empty());

@@ -156,6 +156,36 @@ TEST_CASE("spool disk: a FIFO in place of a file of ours blocks nothing") {
   CHECK(found == 1);
 }
 
+TEST_CASE("spool disk: what is no plain file in place of a file of ours is not written to, also if somebody reads it") {
+  DiskFixture f;
+  constexpr auto no_plain_file = std::errc::too_many_symbolic_link_levels;
+  const auto read_fifo = [&](const std::string& name) {
+    REQUIRE(::mkfifo(f.at(name).c_str(), 0600) == 0);
+    return lonc::net::UniqueFd(::open(f.at(name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  };
+  std::string text;
+  const auto journal = read_fifo(".sending");
+  CHECK(f.disk.read_journal(text) == no_plain_file);
+  CHECK(f.disk.write_journal(0, "x") == no_plain_file);
+  write_file(f.at("1.a.msul1"), "a");
+  CHECK_FALSE(f.disk.set_aside("1.a.msul1", "first"));
+  REQUIRE(::unlink(f.at("quarantine/1.a.msul1.reason").c_str()) == 0);
+  const auto reason = read_fifo("quarantine/1.a.msul1.reason");
+  write_file(f.at("1.a.msul1"), "a");
+  std::filesystem::remove(f.at("quarantine/1.a.msul1"));
+  CHECK_FALSE(f.disk.set_aside("1.a.msul1", "first"));
+  char byte = 0;
+  CHECK(::read(journal.get(), &byte, 1) < 0);
+  CHECK(::read(reason.get(), &byte, 1) < 0);
+  f.disk.close();
+  std::filesystem::remove(f.at(".lock"));
+  std::filesystem::create_directory(f.at(".lock"));
+  CHECK(f.disk.open() == no_plain_file);
+  std::filesystem::remove(f.at(".lock"));
+  const auto lock = read_fifo(".lock");
+  CHECK(f.disk.open() == no_plain_file);
+}
+
 TEST_CASE("spool disk: what is set aside keeps its reason, and nothing there is replaced") {
   DiskFixture f;
   for (const char* const content : {"first", "second"}) {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
 #include <memory>
@@ -190,6 +191,32 @@ TEST_CASE("Spooler finds the directory again when it was made anew") {
   CHECK(f.until([&] { return std::filesystem::exists(f.directory / "delayed"); }));
   f.leave("1.1.7.put.msul1", "put:a\n");
   CHECK(f.until([&] { return !f.peers[0]->waiting.empty() && f.peers[0]->waiting.back() == 1; }));
+}
+
+TEST_CASE("Spooler: however many ask at once, each gets its messages, one batch after the other") {
+  SpoolerFixture f;
+  std::vector<std::string> hosts;
+  for (int i = 0; i != 150; ++i) hosts.push_back("h" + std::to_string(i));
+  for (const std::string& host : hosts) {
+    for (const char* const name : {"1.1.7.put.", "2.1.7.put.", "3.1.7.put."}) f.leave(name + host, "put:a\n");
+  }
+  f.start(hosts);
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 450; }));
+  {
+    const ThreadHold hold(*f.spooler);
+    for (const auto& peer : f.peers) peer->handle.fetch();
+  }
+  const auto have = [&](std::size_t batches) {
+    return std::ranges::all_of(f.peers, [&](const auto& peer) { return peer->batches.size() == batches; });
+  };
+  REQUIRE(f.until([&] { return have(1); }));
+  for (const auto& peer : f.peers) {
+    CHECK(peer->batches.back().messages.size() == 2);
+    peer->handle.answered("S:put:a", false);
+    peer->handle.answered("S:put:a", true);
+  }
+  REQUIRE(f.until([&] { return have(3); }));
+  for (const auto& peer : f.peers) CHECK(peer->batches.back().messages.size() == 1);
 }
 
 TEST_CASE("Spooler: what a session was handed out comes back when it goes") {

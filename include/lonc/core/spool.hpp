@@ -111,6 +111,7 @@ class Spool {
     DelayedName name;
     std::uint64_t inode = 0;
     unsigned attempts = 0;  // that failed
+    std::size_t bytes = 0;  // of its line
   };
   static SendingRecord planned(std::string_view host_id, const HandedOut& message);
   struct Answered {
@@ -164,6 +165,7 @@ class Spool {
   Log log_;
   SpoolIndex index_;
   Queues handed_out_;
+  std::size_t bytes_handed_out_ = 0;
   std::unordered_set<std::string> busy_;  // names in handed_out_ and answered_
   std::vector<Answered> answered_;  // at most a batch, in trouble one more for each host
   std::vector<Moved> moved_;  // to the quarantine after they were sent, since the directory was synced
