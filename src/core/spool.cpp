@@ -252,7 +252,7 @@ void Spool::returned(std::string_view host_id, bool first_was_sent) {
   const auto at = handed_out_.find(host_id);
   if (at == handed_out_.end()) return;
   std::vector<SendingRecord> records;
-  for (HandedOut& message : std::exchange(at->second, {})) {
+  for (const HandedOut& message : std::exchange(at->second, {})) {
     bytes_handed_out_ -= message.bytes;
     SendingRecord record{SendingRecord::Kind::returned, message.inode, std::string(host_id), message.name.text,
                          message.attempts};
