@@ -169,7 +169,8 @@ void add_links(Builder& table) {
   table.count<unsigned>({"pipeline-depth"}, &Settings::pipeline_depth, 1, 1024, per_peer,
                         "How many requests may be written to a connection together, where that many wait and the peer "
                         "is quick. Nothing is added while they are in flight, a ping ends them, and nobody is answered "
-                        "before all answers are there. 1: one at a time, and no ping behind it.");
+                        "before all answers are there. 1: one at a time and no ping behind it, so that a line too many "
+                        "can reach another client.");
   table.commands({"pipeline-safe"}, &Settings::pipeline_safe,
                  "The commands that may be written together with others: such that are quick and only read. Should the "
                  "connection break, they may have been carried out although con_lost is the answer.");
