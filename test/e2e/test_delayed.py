@@ -68,13 +68,14 @@ class DelayedTest(E2eTest):
 
 class NameTest(DelayedTest):
     def test_order_and_both_forms(self):
-        """By time stamp, then count, both as numbers, then by name; the directory's own order is another."""
+        """By time stamp, as a number, then by when the file was changed; the directory's own order is another."""
         self.prepare()
-        names = ["999999999.9.1.echo.msul1", "1000000000.echo.msul1", "1000000000.2.7.echo.msul1",
-                 "1000000000.10.7.echo.msul1", "1000000001.1.100.echo.msul1", "1000000001.1.99.echo.msul1",
-                 "1000000002..msul1", "1000000002.1.5..msul1", "1000000003.-.msul1"]
-        for name in reversed(names):
-            self.spool.leave(name, f"echo:{name}\n")
+        names = {"999999999.9.1.echo.msul1": 100,
+                 "1000000000.10.7.echo.msul1": 300, "1000000000.echo.msul1": 250, "1000000000.2.7.echo.msul1": 200,
+                 "1000000001.1.99.echo.msul1": 400, "1000000001.1.100.echo.msul1": 390,
+                 "1000000002.1.5..msul1": 500, "1000000002..msul1": 450, "1000000003.-.msul1": 600}
+        for name, age in reversed(names.items()):
+            self.spool.leave(name, f"echo:{name}\n", age)
         self.lonc.start()
         expected = [f"echo:{name}" for name in names]
         self.wait_arrived(expected)
