@@ -29,7 +29,8 @@ using namespace lonc;
 // sends a mail, and a machine without a host id is no node of a network, or not yet.
 constexpr int not_configured_status = 78;
 
-// Whoever starts lonc right after an upgrade or a copy means the whole file. But nobody's writing keeps it from starting.
+// Whoever starts lonc right after an upgrade or a copy means the whole file. But nobody's writing keeps it from
+// starting.
 std::error_code read_for_start(const std::string& path, std::string& text) {
   const std::error_code error = app::read_file_at_rest(path, text, std::chrono::seconds{1});
   return error == std::errc::text_file_busy ? std::error_code() : error;

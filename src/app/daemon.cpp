@@ -387,7 +387,8 @@ void Daemon::fit_clients(std::string_view prefix) {
   client_limit_.set_memory_limit(std::max(settings_.max_client_memory, 4 * settings_.max_line_length));
 }
 
-// Whoever asks for a status has this done, and StatusWriter asks again and again. The fleet does it for the peers' sockets.
+// Whoever asks for a status has this done, and StatusWriter asks again and again. The fleet does it for the peers'
+// sockets.
 void Daemon::look_after_files() {
   if (is_stopping_) return;
   administration_.look_after();

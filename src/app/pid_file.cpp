@@ -221,7 +221,8 @@ PidFile::Step PidFile::publish(bool replace, std::optional<PidFileError>& error)
   return Step::taken;
 }
 
-// A file that is there has its room. Whoever reads it meanwhile sees the number of before or ours, each with its line end.
+// A file that is there has its room. Whoever reads it meanwhile sees the number of before or ours, each with its line
+// end.
 void PidFile::write_in_place() {
   const std::string own = std::to_string(::getpid()) + "\n";
   const auto size = static_cast<ssize_t>(own.size());

@@ -72,8 +72,8 @@ std::optional<pid_t> lock_holder(std::string_view proc_locks, ino_t inode) {
     const auto end = std::min(proc_locks.find('\n'), proc_locks.size());
     const auto words = words_of(proc_locks.substr(0, end));
     proc_locks.remove_prefix(std::min(end + 1, proc_locks.size()));
-    // "12: FLOCK  ADVISORY  WRITE 4711 08:01:131090 0 EOF"; "->" stands before one that waits. Devices are not compared:
-    // on some file systems stat(2) names another one.
+    // "12: FLOCK  ADVISORY  WRITE 4711 08:01:131090 0 EOF"; "->" stands before one that waits. Devices are not
+    // compared: on some file systems stat(2) names another one.
     if (words.size() <= file_word || words[1] != "FLOCK") continue;
     const std::string_view file = words[file_word];
     if (number_in<ino_t>(file.substr(file.rfind(':') + 1)) == inode) return number_in<pid_t>(words[pid_word]);

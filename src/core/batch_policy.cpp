@@ -26,8 +26,8 @@ std::size_t BatchPolicy::limit(TimePoint now, std::size_t depth) const {
   return mode(now) == Mode::proven ? std::clamp<std::size_t>(size_, 1, std::max<std::size_t>(1, depth)) : 1;
 }
 
-// All of a batch wait for its last answer. So it may be as large as the peer makes short work of: where it takes half as
-// long again as a single request, each request takes time of its own there, and several connections answer sooner.
+// All of a batch wait for its last answer. So it may be as large as the peer makes short work of: where it takes half
+// as long again as a single request, each request takes time of its own there, and several connections answer sooner.
 void BatchPolicy::answered(TimePoint now, std::size_t requests, Duration time, std::size_t depth) {
   if (is_fenced(now, depth)) {
     is_proven_ = true;

@@ -40,8 +40,8 @@ void PeerEngine::start(TimePoint now) {
   recompute_deadline();
 }
 
-// Apache workers send this on their own judgement, many at once, after they met con_lost twice. So it ends what is stuck
-// or has not shown for a while that it works, and leaves alone what answers.
+// Apache workers send this on their own judgement, many at once, after they met con_lost twice. So it ends what is
+// stuck or has not shown for a while that it works, and leaves alone what answers.
 void PeerEngine::close_on_request(TimePoint now, ClientId client) {
   effects_.close_client(client);
   if (is_out_of_service()) return;
@@ -108,8 +108,8 @@ void PeerEngine::recompute_deadline() {
   effects_.set_deadline(earliest);
 }
 
-// Failures are forgotten, but for how many connections the peer serves: whoever meets a dead peer asks for this over and
-// over, and each further connection costs the peer a place in its backlog.
+// Failures are forgotten, but for how many connections the peer serves: whoever meets a dead peer asks for this over
+// and over, and each further connection costs the peer a place in its backlog.
 void PeerEngine::reconnect(TimePoint now) {
   if (is_out_of_service()) return;
   backoff_.reset();

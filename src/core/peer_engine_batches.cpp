@@ -1,4 +1,5 @@
-// The way of a request: taken from a client, kept waiting or written with others, and answered when all of its batch are.
+// The way of a request: taken from a client, kept waiting or written with others, and answered when all of its batch
+// are.
 #include "engine_connection.hpp"
 #include "engine_delayed.hpp"
 
@@ -54,15 +55,15 @@ void PeerEngine::client_gone(ClientId client) {
   if (queue_.remove(client) && queue_.empty()) gather_until_ = {};
 }
 
-// All of a batch wait for its last answer, and if it breaks all of them may have been carried out. So only what is quick
-// and only reads goes with others.
+// All of a batch wait for its last answer, and if it breaks all of them may have been carried out. So only what is
+// quick and only reads goes with others.
 bool PeerEngine::may_go_together(std::string_view line) const {
   return settings_.pipeline_depth > 1 && !is_encrypted_request(line) &&
          settings_.pipeline_safe.contains(leading_word(line));
 }
 
-// Where a batch is in flight that will end within a moment, a request waits for its end, and goes with all that have come
-// until then: one write and one read for all of them, and what a burst has opened falls idle again.
+// Where a batch is in flight that will end within a moment, a request waits for its end, and goes with all that have
+// come until then: one write and one read for all of them, and what a burst has opened falls idle again.
 bool PeerEngine::gathers(TimePoint now, std::string_view line) const {
   if (!policy_.is_quick() || !may_go_together(line) || policy_.limit(now, settings_.pipeline_depth) == 1) return false;
   return std::ranges::any_of(connections_, [now](const auto& connection) {

@@ -207,7 +207,8 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   open_what_is_missing(now);
 }
 
-// Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come as the first line.
+// Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come as the first
+// line.
 void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing) {
   Batch& batch = connection.batch;
   if (error == Errc::out_of_turn) report_out_of_turn(now, connection);

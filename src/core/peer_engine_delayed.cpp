@@ -95,8 +95,8 @@ void PeerEngine::pump_delayed(TimePoint now) {
   if (can_send_delayed(now) && state_ == PeerState::up) open_what_is_missing(now);
 }
 
-// A destination in trouble must not use up the attempts of one message after the other: after a failure a `ping` goes in
-// the message's place until the peer has answered that, or a live request.
+// A destination in trouble must not use up the attempts of one message after the other: after a failure a `ping` goes
+// in the message's place until the peer has answered that, or a live request.
 void PeerEngine::send_delayed(TimePoint now, Connection& connection) {
   Delayed& delayed = *delayed_;
   const bool is_probe = delayed.is_unjudged && counters_.replies == delayed.replies_before;

@@ -10,7 +10,8 @@ namespace lonc::core {
 namespace {
 
 constexpr std::size_t longest_command_word = 15;
-// The commands that take no argument. A client may send anything, a password alone: without a colon only these are shown.
+// The commands that take no argument. A client may send anything, a password alone: without a colon only these are
+// shown.
 constexpr std::array<std::string_view, 9> bare_commands{
     "close_connection_exit", "ekey", "exit", "init", "load", "ping", "userload", "pong", "version"};
 constexpr std::string_view hex_digits = "0123456789abcdef";

@@ -93,8 +93,8 @@ LineSocket::ReadResult ClientSession::next_line() {
   return socket_.try_read_line();
 }
 
-// Whoever asks for more than is left does not get it: what it has said so far is forgotten, and what is still to come of
-// that line as well.
+// Whoever asks for more than is left does not get it: what it has said so far is forgotten, and what is still to come
+// of that line as well.
 bool ClientSession::is_affordable(const LineSocket::ReadResult& read) {
   if (hold(socket_.memory())) return true;
   if (read.kind == LineSocket::Read::would_block || read.kind == LineSocket::Read::more) socket_.pass_over_line();
@@ -168,8 +168,8 @@ void ClientSession::wait_for_more() {
   socket_.release_idle_buffers();
   if (slot_.held() != 0) hold(socket_.memory());
   if (socket_.is_mid_line()) end_in(line_patience_);
-  // Most clients ask as soon as they have come and close as soon as they have been answered. One that is looked at again
-  // in the turns that follow, as long as there are any, need not be watched for that.
+  // Most clients ask as soon as they have come and close as soon as they have been answered. One that is looked at
+  // again in the turns that follow, as long as there are any, need not be watched for that.
   if (!is_watched_ && looks_ != most_looks && std::exchange(seen_events_, shared_.events) != shared_.events) {
     ++looks_;
     return put_off();

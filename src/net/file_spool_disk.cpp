@@ -61,8 +61,8 @@ std::error_code read_some(int fd, std::size_t limit, std::string& text) {
   return {};
 }
 
-// A file of lonc's own. What stands in its place and is no plain file is never waited for, written to or followed: it is
-// told like a link.
+// A file of lonc's own. What stands in its place and is no plain file is never waited for, written to or followed: it
+// is told like a link.
 UniqueFd open_plain(int directory, const char* name, int flags, std::error_code& error) {
   UniqueFd fd(::openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600));
   struct stat info{};

@@ -16,8 +16,8 @@ namespace lonc::net {
 
 namespace {
 
-// One that takes longer waits for the network or for the peer, and is no work: with its place held until then, a thousand
-// dead peers would keep the living ones waiting for half a minute.
+// One that takes longer waits for the network or for the peer, and is no work: with its place held until then, a
+// thousand dead peers would keep the living ones waiting for half a minute.
 constexpr std::chrono::milliseconds longest_place{250};
 constexpr unsigned lines_per_turn = 64;  // then others on the loop have their turn
 // A hundred peers that dribble their handshakes byte for byte would have the loop do little else.

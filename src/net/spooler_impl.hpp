@@ -1,5 +1,5 @@
-// The inside of Spooler: spooler_impl.cpp may run on any thread, spooler_thread.cpp on the spool's, spooler_events.cpp on
-// the strand.
+// The inside of Spooler: spooler_impl.cpp may run on any thread, spooler_thread.cpp on the spool's, spooler_events.cpp
+// on the strand.
 #pragma once
 
 #include <lonc/net/spooler.hpp>

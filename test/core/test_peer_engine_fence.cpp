@@ -1,5 +1,5 @@
-// The fence behind each batch: a line that is missing, doubled or one too many reaches nobody, and a peer that has no fence
-// or ends its lines twice loses nothing by it.
+// The fence behind each batch: a line that is missing, doubled or one too many reaches nobody, and a peer that has no
+// fence or ends its lines twice loses nothing by it.
 #include "batch_harness.hpp"
 #include "support/catch.hpp"
 
@@ -306,8 +306,8 @@ TEST_CASE("an empty line that nobody asked for is no answer where the peer is no
   CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
 }
 
-// Whatever one line does that must not: no answer ever reaches another client than the one that asked. Each answer is the
-// number of its request; one of them, or of the fences, is left out, doubled, doubled later, or joined by another.
+// Whatever one line does that must not: no answer ever reaches another client than the one that asked. Each answer is
+// the number of its request; one of them, or of the fences, is left out, doubled, doubled later, or joined by another.
 TEST_CASE("one wrong line, wherever it is, crosses no answer") {
   const auto fault = GENERATE(0, 1, 2, 3);
   const auto pieces = GENERATE(1U, 2U, 100U);  // lines in one read

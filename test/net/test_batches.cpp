@@ -1,5 +1,5 @@
-// Batches over real sockets: what leaves in one write, that no answer reaches another client whatever the lengths of the
-// lines and however they are cut, and that nothing slips in between the look at a connection and the writing.
+// Batches over real sockets: what leaves in one write, that no answer reaches another client whatever the lengths of
+// the lines and however they are cut, and that nothing slips in between the look at a connection and the writing.
 #include "net/session_support.hpp"
 #include "support/catch.hpp"
 

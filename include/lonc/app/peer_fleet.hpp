@@ -50,7 +50,8 @@ class PeerFleet {
 
   // Peers whose socket can not be made, or was gone at the last report and could not be made anew; it is tried again.
   std::vector<std::string> without_socket() const;
-  // Of all peers, sorted by id. Sockets that are gone are made anew meanwhile. They are asked a few at a time, so that requests need not wait until all have answered.
+  // Of all peers, sorted by id. Sockets that are gone are made anew meanwhile. They are asked a few at a time, so that
+  // requests need not wait until all have answered.
   void report(std::function<void(std::vector<net::PeerReport>)> done);
 
   // Removes all sockets; then everything is answered con_lost. No session is restarted any more.

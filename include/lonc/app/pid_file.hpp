@@ -1,6 +1,6 @@
 // The pid file, and the lock that keeps a second lonc away. The lock lies on the directory of the file as well, which
-// nobody removes in passing as one removes a file. It does not decide who we are: the pid written is the caller's, so it
-// is taken after the last fork.
+// nobody removes in passing as one removes a file. It does not decide who we are: the pid written is the caller's, so
+// it is taken after the last fork.
 #pragma once
 
 #include <lonc/net/unique_fd.hpp>

@@ -28,8 +28,8 @@ class StatusWriter {
 
   // Soon, with what is true then.
   void write();
-  // Each time the board's history gets a sample. Zero: the files are written only when asked; the board is asked all the
-  // same, since that has sockets and other files looked after.
+  // Each time the board's history gets a sample. Zero: the files are written only when asked; the board is asked all
+  // the same, since that has sockets and other files looked after.
   void set_interval(core::Duration interval);
   void stop();
 

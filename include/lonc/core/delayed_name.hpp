@@ -11,7 +11,8 @@
 
 namespace lonc::core {
 
-// The order of delivery, as far as names alone tell it: messages of one second go by when their files were last changed.
+// The order of delivery, as far as names alone tell it: messages of one second go by when their files were last
+// changed.
 struct DelayedName {
   std::uint64_t timestamp = 0;  // Unix seconds
   std::string text;  // the whole name
@@ -32,7 +33,8 @@ std::optional<OwnedDelayedName> parse_delayed_name(std::string_view name,
 // True for what looks like a delayed message, whoever its host may be.
 bool is_delayed_name(std::string_view name);
 
-// As lonnet.pm writes it; `count` is no serial number, and tells nothing of the order. `command` is shortened to its first 16 bytes, of which word characters are kept.
+// As lonnet.pm writes it; `count` is no serial number, and tells nothing of the order. `command` is shortened to its
+// first 16 bytes, of which word characters are kept.
 std::string make_delayed_name(std::uint64_t timestamp, std::uint64_t count, std::uint64_t pid, std::string_view command,
                               std::string_view host_id);
 

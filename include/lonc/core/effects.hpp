@@ -27,8 +27,8 @@ class Effects {
   virtual void set_line_limit(ConnectionId connection, std::size_t bytes) = 0;
   // Asked of a connection with nothing in flight, right before requests are written to it: looks at the socket.
   // Errc::out_of_turn if bytes are waiting there, Errc::connection_closed or the socket's error if it has ended; no
-  // error if all is quiet. A connection that is not is closed, never used: the requests go elsewhere. Whatever takes time
-  // has been done before: a late line that slips in between the look and the writing would be taken for an answer.
+  // error if all is quiet. A connection that is not is closed, never used: the requests go elsewhere. Whatever takes
+  // time has been done before: a late line that slips in between the look and the writing would be taken for an answer.
   virtual std::error_code check_quiet(ConnectionId connection) = 0;
   // No event of this connection follows.
   virtual void close_connection(ConnectionId connection) = 0;

@@ -39,7 +39,8 @@ class PeerEngine {
   void client_line_too_long(TimePoint now, ClientId client);
   // There was no memory left for it; it is gone.
   void client_line_refused(TimePoint now, ClientId client);
-  // It has left before its answer: what has not been written yet is dropped, and an answer that still comes goes to nobody.
+  // It has left before its answer: what has not been written yet is dropped, and an answer that still comes goes to
+  // nobody.
   void client_gone(ClientId client);
 
   // --- from lond connections
@@ -60,7 +61,8 @@ class PeerEngine {
   // So many delayed messages are on the disk. Told whenever that may have become more.
   void delayed_waiting(TimePoint now, std::size_t messages);
   void delayed_batch(TimePoint now, DelayedBatch batch);
-  // An administrator is going to move messages: what is not in flight goes back to the spool. delayed_waiting() follows.
+  // An administrator is going to move messages: what is not in flight goes back to the spool. delayed_waiting()
+  // follows.
   void withdraw_delayed(TimePoint now);
   // An administrator has mended something: failures are forgotten, and pauses are over.
   void retry_delayed(TimePoint now);

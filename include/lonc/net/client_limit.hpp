@@ -1,5 +1,5 @@
-// How many local clients are served at once and what memory their lines and answers may take, over all peers and of each;
-// and how many more are held for as long as it takes to refuse them. Accepts and answers nothing.
+// How many local clients are served at once and what memory their lines and answers may take, over all peers and of
+// each; and how many more are held for as long as it takes to refuse them. Accepts and answers nothing.
 #pragma once
 
 #include <lonc/net/spare_descriptors.hpp>
@@ -61,8 +61,8 @@ class ClientLimit {
     std::size_t held_ = 0;
   };
 
-  // What one peer may have: at most half of all places and of the memory, so that none shuts out the clients of all others. May outlive the
-  // ClientLimit.
+  // What one peer may have: at most half of all places and of the memory, so that none shuts out the clients of all
+  // others. May outlive the ClientLimit.
   class Share {
    public:
     explicit Share(const ClientLimit& limit) : part_(std::make_shared<Part>(limit.state_)) {}

@@ -33,8 +33,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
     virtual void client_line_refused(core::ClientId client) = 0;
     // The answer to its line has been written, as far as it could be.
     virtual void client_answered(core::ClientId client) = 0;
-    // It closed its end, perhaps before its answer (`was_waiting`), or was closed for being slow. Not called after close(),
-    // nor from within another of these calls.
+    // It closed its end, perhaps before its answer (`was_waiting`), or was closed for being slow. Not called after
+    // close(), nor from within another of these calls.
     virtual void client_gone(core::ClientId client, bool was_waiting) = 0;
     // An exception, also one of the calls above, ended the session: where no caller is there to get it.
     virtual void client_failed(std::exception_ptr failure) = 0;
@@ -60,8 +60,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession>, public
   void start();
   // What the watch tells; the number is that of the id.
   void ready(SocketWatch::News news) noexcept;
-  // To be called now and then: one that has waited for its answer since the last call is watched from now on, so that it
-  // is noticed if it leaves.
+  // To be called now and then: one that has waited for its answer since the last call is watched from now on, so that
+  // it is noticed if it leaves.
   void look_after();
   void turn_has_come() noexcept override;
 

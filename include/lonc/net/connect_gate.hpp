@@ -1,6 +1,6 @@
-// Lets at most max-connecting attempts begin at once, over all peers and strands; how long one holds its place is its own
-// business. Peers whose last attempt failed come after all others, and have at most half of the places. Connects nothing
-// itself.
+// Lets at most max-connecting attempts begin at once, over all peers and strands; how long one holds its place is its
+// own business. Peers whose last attempt failed come after all others, and have at most half of the places. Connects
+// nothing itself.
 #pragma once
 
 #include <lonc/core/types.hpp>

@@ -1,5 +1,5 @@
-// Accepts the clients of one peer's socket, and has those refused for whom there is no place or no descriptor. Does not talk
-// to them.
+// Accepts the clients of one peer's socket, and has those refused for whom there is no place or no descriptor. Does not
+// talk to them.
 #pragma once
 
 #include <lonc/net/client_limit.hpp>
@@ -40,8 +40,8 @@ class LocalListener : public std::enable_shared_from_this<LocalListener> {
   // Whether the socket's name is still there, and its own; if not, it is made anew. Who has connected is served.
   SocketLook look_after();
 
-  // Removes the socket file if it is ours, accepts who is still waiting, and closes. Calls the handler. Who was refused is
-  // kept until close().
+  // Removes the socket file if it is ours, accepts who is still waiting, and closes. Calls the handler. Who was refused
+  // is kept until close().
   void stop();
   // The same, but nobody is accepted and the handler is not called.
   void close();

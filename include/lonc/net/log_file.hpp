@@ -36,7 +36,8 @@ class LogFile {
   bool torn_ = false;  // the file ends within a line
 };
 
-// Why this path can not be a log: it is a link, unless it leads to /dev/null, or no plain file. Nothing if there is none yet.
+// Why this path can not be a log: it is a link, unless it leads to /dev/null, or no plain file. Nothing if there is
+// none yet.
 std::error_code log_fault(const std::string& path);
 
 }  // namespace lonc::net

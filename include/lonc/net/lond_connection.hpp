@@ -52,8 +52,8 @@ class LondConnection : public std::enable_shared_from_this<LondConnection> {
   // The whole life of the connection. Exceptions of the handler come out of it.
   Task<void> run();
 
-  // One line, or several with '\n' between them, at once: between check_quiet() and the sending nothing that came too late
-  // for an earlier request may slip in. An error is an event of a later turn.
+  // One line, or several with '\n' between them, at once: between check_quiet() and the sending nothing that came too
+  // late for an earlier request may slip in. An error is an event of a later turn.
   void write_lines(std::string_view lines);
   // The handshake is over with this.
   void set_line_limit(std::size_t bytes);

@@ -30,9 +30,9 @@ class SocketFile {
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
-  // Where the name is gone, or is that of a socket at which nobody listens: a new socket is bound to the path. Gives the
-  // one before, to which nobody can connect any more; who has already can still be accepted there. Nothing if all is
-  // well. Throws std::system_error, with what to do, where something is in the way; then all is as it was.
+  // Where the name is gone, or is that of a socket at which nobody listens: a new socket is bound to the path. Gives
+  // the one before, to which nobody can connect any more; who has already can still be accepted there. Nothing if all
+  // is well. Throws std::system_error, with what to do, where something is in the way; then all is as it was.
   UniqueFd renew();
 
   UniqueFd accept(std::error_code& error) { return accept_at(fd_.get(), error); }

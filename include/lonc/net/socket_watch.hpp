@@ -33,8 +33,8 @@ class SocketWatch : public std::enable_shared_from_this<SocketWatch> {
   };
   enum class Interest { reading, reading_and_writing };
 
-  // `handler` is called until close(). `keep_unused`: for how long, or twice that, the epoll instance stays when nothing
-  // is watched any more.
+  // `handler` is called until close(). `keep_unused`: for how long, or twice that, the epoll instance stays when
+  // nothing is watched any more.
   SocketWatch(Strand strand, Handler& handler, core::Duration keep_unused = std::chrono::seconds{10})
       : strand_(std::move(strand)), handler_(&handler), keep_unused_(keep_unused), timer_(strand_) {}
 
