@@ -1,5 +1,6 @@
 #include <lonc/app/process_info.hpp>
 
+#include <lonc/core/number.hpp>
 #include <lonc/net/unique_fd.hpp>
 
 #include <fcntl.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <system_error>
 #include <utility>
@@ -16,14 +16,6 @@
 namespace lonc::app {
 
 namespace {
-
-template <typename Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
@@ -76,7 +68,8 @@ std::optional<pid_t> lock_holder(std::string_view proc_locks, ino_t inode) {
     // compared: on some file systems stat(2) names another one.
     if (words.size() <= file_word || words[1] != "FLOCK") continue;
     const std::string_view file = words[file_word];
-    if (number_in<ino_t>(file.substr(file.rfind(':') + 1)) == inode) return number_in<pid_t>(words[pid_word]);
+    if (core::number_in<ino_t>(file.substr(file.rfind(':') + 1)) == inode)
+      return core::number_in<pid_t>(words[pid_word]);
   }
   return std::nullopt;
 }

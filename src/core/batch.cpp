@@ -1,5 +1,7 @@
 #include <lonc/core/batch.hpp>
 
+#include <lonc/core/text.hpp>
+
 #include <utility>
 
 namespace lonc::core {
@@ -74,9 +76,6 @@ bool Batch::has_sole_answer() const {
 }
 
 std::string Batch::describe() const {
-  const auto counted = [](std::size_t number, std::string_view what) {
-    return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
-  };
   const std::size_t lines = lines_.size() + (lines_.has_surplus() ? 1 : 0);
   std::string text = counted(lines, "line") + (lines_.has_surplus() ? " or more" : "") + " for " +
                      counted(requests_.size(), "request");

@@ -54,8 +54,9 @@ Explanation explain(Errc error) {
       return {"the peer sent a line that no request had asked for, or left one out",
               "look into lond.log on the peer, and check that it is lond that answers on this address and port"};
     case Errc::fence_unanswered:
-      return {"the peer does not answer a ping behind a request with its id",
-              "check that hosts.tab names it as its lonHostID does; or set pipeline-depth = 1"};
+      return {
+          "the peer does not answer a ping behind a request with its id",
+          "check that hosts.tab names it as its lonHostID does; or set pipeline-depth = 1 for it alone ([peer ID])"};
     case Errc::reply_too_long:
       return {"a reply was longer than max-line-length", "if replies of this size are meant, raise max-line-length"};
     case Errc::reply_not_decodable:
@@ -116,6 +117,11 @@ class LoncCategory final : public std::error_category {
 const std::error_category& lonc_category() noexcept {
   static const LoncCategory category;
   return category;
+}
+
+bool is_own_doing(const std::error_code& error) {
+  return error == Errc::draining || error == Errc::close_requested || error == Errc::idle || error == Errc::exit_sent ||
+         error == Errc::address_changed;
 }
 
 std::string remedy_for(const std::error_code& error) {

@@ -193,10 +193,8 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
   const bool is_further = connection->is_opening() && state_ == PeerState::up && count_ready() > 0;
   const std::string_view awaited =
       connection->state == Connection::State::handshaking ? to_string(connection->handshake.step()) : "";
-  const bool is_own_doing = error == Errc::idle || error == Errc::exit_sent || error == Errc::draining ||
-                            error == Errc::close_requested || error == Errc::address_changed;
-  if (!is_own_doing && !is_further) note_error(now, error, awaited);
-  end_batch(now, *connection, error, is_own_doing);
+  if (!is_own_doing(error) && !is_further) note_error(now, error, awaited);
+  end_batch(now, *connection, error);
   if (state_ == PeerState::draining) return finish_drain();
   if (state_ == PeerState::paused) return;
   if (is_further) return further_attempt_failed(now, error);
@@ -209,7 +207,7 @@ void PeerEngine::end_connection(TimePoint now, ConnectionId id, std::error_code 
 
 // Whoever is in flight on a connection that has ended gets con_lost, but where the only answer has come as the first
 // line.
-void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing) {
+void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_code error) {
   Batch& batch = connection.batch;
   if (error == Errc::out_of_turn) report_out_of_turn(now, connection);
   if (!batch.is_in_flight()) return;
@@ -220,7 +218,7 @@ void PeerEngine::end_batch(TimePoint now, Connection& connection, std::error_cod
     if (hand_out(now, connection)) return note_mode(now);
   }
   const std::size_t requests = batch.requests().size();
-  if (requests > 1 && !is_own_doing && error != Errc::out_of_turn) report_broken_batch(now, connection, error);
+  if (requests > 1 && !is_own_doing(error) && error != Errc::out_of_turn) report_broken_batch(now, connection, error);
   for (const Batch::Request& request : batch.requests()) {
     if (request.is_delayed) {
       delayed_lost(now, error);

@@ -12,16 +12,6 @@
 
 namespace lonc::core {
 
-namespace {
-
-// What lonc itself ended says nothing about the message.
-bool is_own_doing(std::error_code error) {
-  return error == Errc::draining || error == Errc::close_requested || error == Errc::idle || error == Errc::exit_sent ||
-         error == Errc::address_changed;
-}
-
-}  // namespace
-
 void PeerEngine::delayed_waiting(TimePoint now, std::size_t messages) {
   delayed_->waiting = messages;
   delayed_->is_told = true;

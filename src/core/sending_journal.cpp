@@ -1,10 +1,10 @@
 #include <lonc/core/sending_journal.hpp>
 
 #include <lonc/core/config_lines.hpp>
+#include <lonc/core/number.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -55,12 +55,6 @@ std::optional<std::array<std::string_view, Count>> split(std::string_view line) 
   return fields;
 }
 
-template <typename Number>
-bool read_number(std::string_view field, Number& number) {
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), number);
-  return error == std::errc{} && end == field.data() + field.size();
-}
-
 std::optional<Kind> kind_of(std::string_view field) {
   for (const Kind kind : {Kind::failed, Kind::planned, Kind::unclear, Kind::answered, Kind::returned, Kind::named,
                           Kind::told, Kind::logged}) {
@@ -76,10 +70,12 @@ std::optional<SendingRecord> make_record(const std::array<std::string_view, 5>& 
   // No path leads out of the directory.
   const bool is_name =
       !fields[4].empty() && !fields[4].starts_with('.') && fields[4].find('/') == std::string_view::npos;
-  if (!kind || !read_number(fields[1], record.inode) || !read_number(fields[2], record.attempts) || fields[3].empty() ||
-      !is_name)
-    return std::nullopt;
+  const auto inode = number_in<std::uint64_t>(fields[1]);
+  const auto attempts = number_in<unsigned>(fields[2]);
+  if (!kind || !inode || !attempts || fields[3].empty() || !is_name) return std::nullopt;
   record.kind = *kind;
+  record.inode = *inode;
+  record.attempts = *attempts;
   record.host_id = fields[3];
   record.name = fields[4];
   return record;
@@ -114,9 +110,12 @@ ParsedHalf parse_half(std::string_view text) {
     const auto content = open_seal(seal, line);
     if (number == 1) {
       const auto fields = content ? split<4>(*content) : std::nullopt;
-      if (!fields || fields->front() != header_word || !read_number((*fields)[2], half.journal.generation) ||
-          !read_number((*fields)[3], first_records))
-        return;
+      if (!fields || fields->front() != header_word) return;
+      const auto generation = number_in<std::uint64_t>((*fields)[2]);
+      const auto count = number_in<std::size_t>((*fields)[3]);
+      half.journal.generation = generation.value_or(0);
+      if (!generation || !count) return;
+      first_records = *count;
       half.journal.boot_id = (*fields)[1];
       seal = line.substr(line.rfind('\t') + 1);
     } else if (!seal.empty() && content) {

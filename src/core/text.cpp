@@ -69,6 +69,10 @@ std::string escape_outside_text(std::string_view text, std::size_t limit) {
   return escaped;
 }
 
+std::string counted(std::size_t number, std::string_view what) {
+  return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
+}
+
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most_told = 10;
   std::string text;

@@ -14,6 +14,7 @@
 #include <lonc/app/check.hpp>
 #include <lonc/app/peer_configs.hpp>
 #include <lonc/app/user_check.hpp>
+#include <lonc/core/text.hpp>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -52,10 +53,6 @@ Tone tone_of(Problem::Kind kind) {
       return Tone::plain;
   }
   return Tone::plain;
-}
-
-std::string counted(std::size_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 // All that is looked at, and what was found.
@@ -168,10 +165,11 @@ class Examination {
 
   std::string summary() const {
     if (is_well())
-      return "Nothing is wrong: settings, directories, locks, disks, clock, lonc and " + counted(peers_, "peer") +
+      return "Nothing is wrong: settings, directories, locks, disks, clock, lonc and " + core::counted(peers_, "peer") +
              " were looked at.";
-    return counted(count(Problem::Kind::error), "error") + ", " + counted(count(Problem::Kind::warning), "warning") +
-           ". lonc is " + (daemon_.empty() ? "not looked for" : daemon_) + ".";
+    return core::counted(count(Problem::Kind::error), "error") + ", " +
+           core::counted(count(Problem::Kind::warning), "warning") + ". lonc is " +
+           (daemon_.empty() ? "not looked for" : daemon_) + ".";
   }
 
   std::vector<Problem> problems_;

@@ -2,10 +2,10 @@
 
 #include <lonc/app/process_info.hpp>
 #include <lonc/app/read_file.hpp>
+#include <lonc/core/number.hpp>
 
 #include <sys/stat.h>
 
-#include <charconv>
 #include <string>
 
 namespace lonc::ctl {
@@ -13,14 +13,6 @@ namespace lonc::ctl {
 namespace {
 
 using core::Problem;
-
-template <typename Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 Problem finding(Problem::Kind kind, std::string file, std::string text, std::string remedy) {
   return {kind, std::move(file), 0, std::move(text), std::move(remedy)};
@@ -48,7 +40,7 @@ void check_pid_file(std::vector<Problem>& problems, const std::string& path, con
   std::string text;
   if (app::read_file(path, text)) return;
   if (text.ends_with('\n')) text.pop_back();
-  const auto pid = number_in<pid_t>(text);
+  const auto pid = core::number_in<pid_t>(text);
   const auto holder = holder_of(path, proc_locks);
   if (holder && !app::process_name(*holder)) return problems.push_back(orphaned_lock(path, *holder));
   if (holder) return;

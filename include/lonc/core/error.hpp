@@ -35,6 +35,9 @@ const std::error_category& lonc_category() noexcept;
 
 inline std::error_code make_error_code(Errc error) noexcept { return {static_cast<int>(error), lonc_category()}; }
 
+// lonc ended the connection itself, which says nothing about the peer or what was in flight.
+bool is_own_doing(const std::error_code& error);
+
 // What an administrator can do about a connection that ended with `error`; empty if there is nothing to say.
 std::string remedy_for(const std::error_code& error);
 

@@ -136,7 +136,7 @@ class PeerEngine {
   void handshake_line(TimePoint now, Connection& connection, std::string_view line);
   void became_ready(TimePoint now, Connection& connection);
   void end_connection(TimePoint now, ConnectionId id, std::error_code error);
-  void end_batch(TimePoint now, Connection& connection, std::error_code error, bool is_own_doing);
+  void end_batch(TimePoint now, Connection& connection, std::error_code error);
   void end_all_connections(TimePoint now, std::error_code error);
   bool had_worked(TimePoint now, const Connection& connection, std::error_code error);
   void lost_last_connection(TimePoint now, bool had_worked, std::error_code error);

@@ -22,6 +22,9 @@ std::string_view leading_word(std::string_view request);
 // entities, control and non-ASCII bytes \xHH; longer than `limit` bytes is cut and marked with "...".
 std::string escape_outside_text(std::string_view text, std::size_t limit = 200);
 
+// "1 peer", "2 peers".
+std::string counted(std::size_t number, std::string_view what);
+
 // "a, b, c", of which at most ten are named: "..., j and 12 more".
 std::string listed(const std::vector<std::string>& names);
 
