@@ -1,17 +1,13 @@
-#include "net/net_support.hpp"
+#include "net/client_harness.hpp"
 #include "net/no_more_descriptors.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/net/client_session.hpp>
-
-#include <boost/asio/post.hpp>
 #include <malloc.h>
 
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,60 +17,12 @@ using lonc::net::ClientSession;
 using lonc::net::SocketWatch;
 using lonc::test::run_ready;
 using lonc::test::run_until;
+using lonc::test::Strings;
 using lonc::test::Wire;
+using Fixture = lonc::test::ClientFixture;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Fixture : ClientSession::Handler, SocketWatch::Handler {
-  explicit Fixture(ClientSession::Limits limits = {100, 10s}) {
-    auto [ours, theirs] = lonc::test::socket_pair();
-    wire.emplace(std::move(theirs));
-    session = std::make_shared<ClientSession>(shared, ClientId{7}, std::move(ours), share.admit(), limits);
-    boost::asio::post(strand, [held = session] { held->start(); });
-  }
-  ~Fixture() override {
-    session->close();
-    watch->close();
-    run_ready(io);
-  }
-  void client_line(ClientId, std::string_view line) override {
-    if (line == "throw") throw std::runtime_error("thrown by the handler");
-    lines.emplace_back(line);
-    if (answer) session->reply(*answer);
-  }
-  void client_line_too_long(ClientId) override { session->reply("error:line too long"); }
-  void client_line_refused(ClientId) override { session->reply("con_lost"); }
-  void client_answered(ClientId) override { ++answered; }
-  void client_gone(ClientId, bool was_waiting) override {
-    is_gone = true;
-    left_waiting = was_waiting;
-  }
-  void client_failed(std::exception_ptr with) override { failure = with; }
-  void socket_ready(std::uint64_t, SocketWatch::News news) override { session->ready(news); }
-  void reply(const std::string& text) {
-    boost::asio::post(strand, [this, text] { session->reply(text); });
-  }
-
-  boost::asio::io_context io;
-  lonc::net::Strand strand = boost::asio::make_strand(io);
-  std::shared_ptr<lonc::net::Turn> turn = std::make_shared<lonc::net::Turn>(strand);
-  std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
-  std::uint32_t events = 1;
-  const ClientSession::Shared shared{strand, *turn, *watch, *this, events};
-  ClientLimit clients{10};
-  ClientLimit::Share share{clients};
-  std::optional<Wire> wire;
-  std::shared_ptr<ClientSession> session;
-  std::optional<std::string> answer;
-  std::vector<std::string> lines;
-  int answered = 0;
-  bool is_gone = false;
-  bool left_waiting = false;
-  std::exception_ptr failure;
-};
-
-using Strings = std::vector<std::string>;
 
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator open("/proc/self/fd");
@@ -272,66 +220,6 @@ TEST_CASE("ClientSession: much without a line's end is read to its end") {
   REQUIRE(f.wire->send("\n"));
   REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
   CHECK(f.lines[0].size() == line.size());
-}
-
-TEST_CASE("ClientSession: who asks for more memory than there is gets con_lost, and goes on without it") {
-  Fixture f({4'000'000, 10s});
-  f.answer = "ok";
-  f.clients.set_memory_limit(1'000'000);
-  const auto say = [&](std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(f.wire->fd(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent > 0) text.remove_prefix(static_cast<std::size_t>(sent));
-      run_ready(f.io);
-    }
-  };
-  say(std::string(3'000'000, 'x'));
-  CHECK(f.wire->received() == "con_lost\n");  // not only when the line has ended
-  say("\nshort\n" + std::string(200'000, 'y') + "\n");
-  REQUIRE(run_until(f.io, [&] { return f.wire->received() == "con_lost\nok\nok\n"; }));
-  CHECK(f.lines == Strings{"short", std::string(200'000, 'y')});
-  CHECK(f.clients.memory() == 0);
-}
-
-TEST_CASE("ClientSession: what waits for its answer and what is not read stays counted until it is gone") {
-  Fixture f({4'000'000, 10s});
-  REQUIRE(f.wire->send(std::string(100'000, 'x')));
-  run_ready(f.io);
-  REQUIRE(f.wire->send("\n"));
-  REQUIRE(run_until(f.io, [&] { return f.lines.size() == 1; }));
-  CHECK(f.clients.memory() >= 100'000);
-  SECTION("until the answer has been read") {
-    f.reply(std::string(2'000'000, 'd'));
-    run_ready(f.io);
-    CHECK(f.clients.memory() >= 1'000'000);
-    REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 2'000'001; }));
-  }
-  SECTION("an answer for which there is no room ends the client") {
-    f.clients.set_memory_limit(1'000'000);
-    f.reply(std::string(2'000'000, 'd'));
-    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
-  }
-  if (f.is_gone) f.session->close();
-  CHECK(run_until(f.io, [&] { return f.is_gone || f.clients.memory() == 0; }));
-}
-
-TEST_CASE("ClientSession: a line that does not grow ends its client, one that grows slowly does not") {
-  Fixture f({100, 10s, 50ms});
-  f.answer = "ok";
-  SECTION("never whole") {
-    REQUIRE(f.wire->send("half a li"));
-    REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
-    CHECK(f.wire->received() == "con_lost\n");
-  }
-  SECTION("whole at last, and then silent for long") {
-    REQUIRE(f.wire->send("half a li"));
-    run_ready(f.io);
-    REQUIRE(f.wire->send("ne\n"));
-    REQUIRE(run_until(f.io, [&] { return f.wire->received() == "ok\n"; }));
-    const auto end = std::chrono::steady_clock::now() + 150ms;
-    run_until(f.io, [&] { return std::chrono::steady_clock::now() > end; });
-    CHECK_FALSE(f.is_gone);
-  }
 }
 
 TEST_CASE("ClientSession: lines of all lengths, cut into reads in all ways, are given whole") {
