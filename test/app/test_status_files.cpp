@@ -28,7 +28,9 @@ Names names_in(const std::string& directory) {
 
 TEST_CASE("both status files are written, and their directory is made") {
   const TempDir dir;
+  const mode_t mask = ::umask(022);
   REQUIRE_FALSE(write_status_files(dir.path(), "text\n", "{}\n").error);
+  ::umask(mask);
   CHECK(names_in(dir / "lon-status") == Names{"loncstatus.json", "loncstatus.txt"});
   CHECK(read_file(dir / "lon-status/loncstatus.txt") == "text\n");
   CHECK(read_file(dir / "lon-status/loncstatus.json") == "{}\n");

@@ -21,6 +21,8 @@ SLOWNESS = float(os.environ.get("LONC_SLOWNESS", "1"))
 UNDER_LOAD = SLOWNESS**2
 USER = pwd.getpwuid(os.getuid()).pw_name
 PAUSE = 0.01
+# Other users get at what a test leaves, whoever runs it.
+os.umask(0o022)
 
 
 def wait_for(condition, what, seconds=10.0):

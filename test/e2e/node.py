@@ -209,6 +209,7 @@ class Node:
         copy = self.directory / pathlib.Path(program).name
         if not copy.exists():
             shutil.copy(program, copy)
+            copy.chmod(0o755)
         for folder in (copy.parent, copy.parent.parent):
             folder.chmod(0o711)
         return copy
