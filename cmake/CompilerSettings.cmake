@@ -1,6 +1,6 @@
-# lonc_settings: what every target of the project is compiled with.
+# lonc_settings: the compiler settings of every target of the project.
 add_library(lonc_settings INTERFACE)
-target_include_directories(lonc_settings INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(lonc_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(lonc_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wformat=2 -Wimplicit-fallthrough)
@@ -14,11 +14,12 @@ if(LONC_SANITIZE)
     -fsanitize=${LONC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(lonc_settings INTERFACE -fsanitize=${LONC_SANITIZE})
   if(LONC_SANITIZE MATCHES "undefined")
-    # The check of virtual tables opens a pipe, and reports a fault where descriptors have run out, as in some tests.
+    # The check of virtual tables opens a pipe, and reports an error if no descriptors are left, as in some tests.
     target_compile_options(lonc_settings INTERFACE -fno-sanitize=vptr)
   endif()
   if(LONC_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # g++ warns that ThreadSanitizer does not know the fences that Asio uses. They only add to what it sees.
+    # g++ warns that ThreadSanitizer does not support the fences that Asio uses. They only add synchronization to what
+    # it sees.
     target_compile_options(lonc_settings INTERFACE -Wno-tsan)
   endif()
 endif()
@@ -33,8 +34,8 @@ if(LONC_BUILD_FUZZERS)
   target_compile_options(lonc_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# The headers that most files include and that take longest to read. The preset dev does without: there, a file that
-# lacks an include of its own is found.
+# The headers that most files include and that take longest to compile. The preset dev does not precompile them, so that
+# a missing include is found.
 function(lonc_precompile target)
   if(LONC_PRECOMPILE)
     target_precompile_headers(${target} PRIVATE
@@ -45,7 +46,7 @@ function(lonc_precompile target)
   endif()
 endfunction()
 
-# Optimised programs are optimised as a whole: a tenth fewer instructions for a request (docs/performance.md).
+# Link-time optimisation: a tenth fewer instructions for a request (docs/performance.md).
 include(CheckIPOSupported)
 check_ipo_supported(RESULT LONC_HAS_IPO LANGUAGES CXX)
 if(LONC_HAS_IPO AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT LONC_SANITIZE)

@@ -1,7 +1,7 @@
-# Everything comes from the system's packages; cmake/bootstrap.sh names them.
+# Everything is in the system's packages; cmake/bootstrap.sh lists them.
 find_package(Boost 1.81 REQUIRED COMPONENTS program_options)
+find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)

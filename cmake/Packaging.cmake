@@ -1,5 +1,5 @@
-# What cpack makes of this: a Debian package, and with CPackSourceConfig.cmake the source tarball. What is in the
-# package and nowhere else is the component `debian`: a plain `cmake --install` leaves it out.
+# cpack makes a Debian package, and with CPackSourceConfig.cmake the source tarball. Files that are only in the package
+# are the component `debian`, which a plain `cmake --install` omits.
 set(LONC_PACKAGE_RELEASE 0lonc1 CACHE STRING "Debian revision of the package; 0... comes before any of Debian's own")
 set(LONC_PACKAGE_CONTACT "The lonc authors <lonc@lonc.invalid>" CACHE STRING "Who answers for the package")
 set(debian_version ${PROJECT_VERSION}-${LONC_PACKAGE_RELEASE})
@@ -25,17 +25,17 @@ set(CPACK_PACKAGE_VENDOR "The lonc authors")
 set(CPACK_PACKAGE_CONTACT ${LONC_PACKAGE_CONTACT})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "connections of a LON-CAPA server to its peers")
 set(CPACK_PACKAGE_DESCRIPTION
-  "A LON-CAPA network is a set of campus servers that hold courses and people in
-common. lonc keeps the connections of one server to all others open, and
+  "A LON-CAPA network is a set of campus servers that share courses and users.
+lonc keeps the connections of one server to all others open, and
 shares them among the workers of its web server: each writes a line to a
 UNIX socket and reads the answer.
 .
-It takes the place of the Perl daemon of the same name, is one process, tells
-at once when a peer is away, and delivers later what was left for it.")
+It replaces the Perl daemon of the same name, is a single process, reports at
+once when a peer is away, and delivers messages left for it when it is back.")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_VERBATIM_VARIABLES ON)
 
-# What is installed depends on its prefix, so the package is put together with DESTDIR.
+# The installed files depend on the prefix, so the package is assembled with DESTDIR.
 set(CPACK_GENERATOR DEB)
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_INSTALL_PREFIX /usr)

@@ -1,11 +1,11 @@
 #!/bin/bash
-# From a fresh Debian 12 to a running lonc: installs the packages that are missing, builds, and shows or tests.
+# From a fresh Debian 12 to a running lonc: installs missing packages, builds, and runs the demo or the tests.
 set -euo pipefail
 
 # To build lonc.
 packages_build=(
   cmake g++ ninja-build pkg-config
-  libboost1.81-dev libboost-program-options1.81-dev libspdlog-dev libsystemd-dev
+  libboost1.81-dev libboost-program-options1.81-dev libfmt-dev libsystemd-dev
   nlohmann-json3-dev prometheus-cpp-dev
 )
 # To configure and build with the tests, and to run the demo.
@@ -15,19 +15,19 @@ packages_demo=(
 # To run the tests.
 packages_test=(
   "${packages_demo[@]}"
-  chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc procps prometheus valgrind
+  chromium chromium-driver clang-format-19 iproute2 libcryptx-perl mandoc prometheus valgrind
 )
-# For what .ci/run checks beyond the tests.
+# For the checks of .ci/run beyond the tests.
 packages_check=(
   clang-19 clang-tidy-19 libclang-rt-19-dev shellcheck
 )
-# What the benchmark compares lonc with, and counts with.
+# The programs with which the benchmark compares lonc, and its tools.
 packages_bench=(
-  haproxy nutcracker perl python3 strace
+  haproxy nutcracker strace
 )
-# To make the Debian package, look at it, install it, and boot a node with it.
+# To make the Debian package, inspect it, install it, and boot a node with it.
 packages_node=(
-  debootstrap dpkg-dev fakeroot lintian logrotate python3 systemd systemd-container
+  debootstrap dpkg-dev lintian python3 systemd systemd-container
 )
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -44,6 +44,8 @@ usage: cmake/bootstrap.sh COMMAND
              build it optimised and compare it with other proxies; options are those of test/bench/run.py
   chaos [OPTION]...
              put the release binary under fire and judge every answer; options are those of test/chaos/run.py
+  sim [OPTION]...
+             run lonc in simulated worlds, in virtual time; options are those of lonc-sim (1,000 seeds without any)
   node [OPTION]...
              make the Debian package, and test it: its contents, its installation, and a booted node (as root);
              options are those of cmake/test_summary.py
@@ -75,7 +77,7 @@ is_debian_12() (
   . /etc/os-release 2>/dev/null && [[ ${ID:-} == debian && ${VERSION_ID:-} == 12 ]]
 )
 
-# Asks dpkg alone, so that a second call is quick and needs no network.
+# Asks only dpkg, so that a second call is quick and needs no network.
 install_missing() {
   if ! is_debian_12; then
     fail "this script knows the packages of Debian 12 only. Elsewhere, install what these are called there:
@@ -100,7 +102,7 @@ use_ccache() {
   options=()
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    # A service account often has no home of its own.
+    # A service account often has no home directory of its own.
     if [[ -z ${CCACHE_DIR:-} && ! -w ${HOME:-/nonexistent} ]]; then export CCACHE_DIR=$root/build/ccache; fi
   fi
 }
@@ -131,7 +133,7 @@ run_tests() {
 }
 
 bench() {
-  install_missing "${packages_build[@]}" "${packages_test[@]}" "${packages_bench[@]}"
+  install_missing "${packages_build[@]}" "${packages_demo[@]}" "${packages_bench[@]}"
   say "Building build/bench"
   (cd "$root" && cmake --preset bench --log-level=WARNING)
   cmake --build "$root/build/bench" --parallel "$(nproc)" --target lonc bench-peer bench-load bench-bare
@@ -150,17 +152,24 @@ chaos() {
   exec python3 -B "$root/test/chaos/run.py" --build "$root/build/bench" --lonc "$root/build/release/src/lonc" "$@"
 }
 
+sim() {
+  install_missing "${packages_build[@]}" "${packages_demo[@]}"
+  build_dev lonc-sim
+  if (($# == 0)); then set -- --seeds 1000; fi
+  exec "$root/build/dev/test/sim/lonc-sim" "$@"
+}
+
 node() {
   install_missing "${packages_build[@]}" "${packages_node[@]}"
   local options
   use_ccache
   say "Building build/release"
-  (cd "$root" && cmake --preset release --log-level=WARNING "${options[@]}")
+  (cd "$root" && cmake --preset release --log-level=WARNING -DLONC_BUILD_NODE_TESTS=ON "${options[@]}")
   cmake --build "$root/build/release" --parallel "$(nproc)"
   say "Making the package"
   (cd "$root/build/release" && rm -f ./*.deb && cpack && cpack --config CPackSourceConfig.cmake)
   say "Testing the package"
-  bash "$root/cmake/run_tests.sh" release "$@" -- --label-regex '^(package|node)$'
+  bash "$root/cmake/run_tests.sh" release "$@" -- --label-regex '^(package|boot)$'
 }
 
 install_groups() {
@@ -190,6 +199,7 @@ case ${1:-} in
   test) run_tests "${@:2}" ;;
   bench) bench "${@:2}" ;;
   chaos) chaos "${@:2}" ;;
+  sim) sim "${@:2}" ;;
   node) node "${@:2}" ;;
   install) install_groups "${@:2}" ;;
   packages) print_packages ;;

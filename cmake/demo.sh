@@ -1,6 +1,6 @@
 #!/bin/bash
-# Shows lonc at work between stand-ins for lond on loopback, and checks what it shows: demo.sh BUILD_DIR
-# Ends non-zero if anything shown is not as it should be. Leaves no process and no file behind.
+# Shows lonc working between stand-ins for lond on loopback, and checks the results: demo.sh BUILD_DIR
+# The exit status is non-zero if any result is wrong. Leaves no process and no file behind.
 set -euo pipefail
 
 readonly build=$1
@@ -9,7 +9,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/lonc-demo.XXXXXX")
 readonly work status_file=$work/html/lon-status/loncstatus.txt
 declare -A pids=()
 
-# Everything was started here and is ended by its pid.
+# All processes were started here and are ended by pid.
 cleanup() {
   local status=$?
   trap - EXIT
@@ -32,7 +32,7 @@ fail() {
   exit 1
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_for SECONDS WHAT COMMAND...: waits until the command succeeds.
 wait_for() {
   local deadline=$((SECONDS + $1 + 1)) what=$2
   shift 2
@@ -42,7 +42,7 @@ wait_for() {
   done
 }
 
-# A stand-in ends with its standard input, so that is held open here.
+# A stand-in ends with its standard input, which is therefore held open here.
 mkfifo "$work/open"
 exec {held}<>"$work/open"
 
@@ -56,14 +56,14 @@ start_peer() {
   port=$(awk -v id="$id" '$1 == id { print $3 }' "$out")
 }
 
-# Ends a process at once. The shell's own note on that is not shown.
+# Ends a process at once. The shell's own message about that is not shown.
 kill_hard() {
   kill -KILL "${pids[$1]}"
   wait "${pids[$1]}" 2>/dev/null || true
   unset "pids[$1]"
 }
 
-# ask ID LINE: as a program of the server does: connects, writes one line, reads one. Sets `reply` and `took` (ms).
+# ask ID LINE: connects, writes one line and reads one, as a program of the server does. Sets `reply` and `took` (ms).
 ask() {
   local answer
   # shellcheck disable=SC2016 # perl's variables
@@ -89,7 +89,7 @@ ask_and_show() {
   if ((took > ${4:-2000})); then fail "that took too long"; fi
 }
 
-# Asks without a word until the peer answers. Counts in `tries`.
+# Asks silently whether the peer answers. Counts in `tries`.
 answers_again() {
   tries=$((tries + 1))
   ask "$1" ping
@@ -130,7 +130,7 @@ show_requests() {
 
 show_loss() {
   local longest=0
-  # Attempts to connect to a peer begin a second apart: one that is lost right after the start would wait for that.
+  # Attempts to connect to a peer are a second apart: after a loss right after the start the next one would wait.
   sleep 1
   step "msul2 is killed (kill -9 ${pids[msul2]}): con_lost at once, and msul1 does not notice:"
   kill_hard msul2
@@ -146,7 +146,7 @@ show_loss() {
 
 show_return() {
   local tries=0 started
-  step "msul2 is started again; nobody tells lonc:"
+  step "msul2 is started again; lonc is not informed:"
   start_peer msul2 127.0.0.3 "$port"
   started=$(date +%s%N)
   wait_for 20 "msul2 is reached again" answers_again msul2

@@ -1,11 +1,11 @@
-# Makes a C++ file that gives a file's bytes: cmake -DINPUT=... -DOUTPUT=... -DHEADER=... -DFUNCTION=... -P embed_file.cmake
+# Generates a C++ file with the bytes of a file: cmake -DINPUT=... -DOUTPUT=... -DHEADER=... -DNAMESPACE=... -DFUNCTION=... -P embed_file.cmake
 file(READ ${INPUT} bytes HEX)
 string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
 file(WRITE ${OUTPUT} "// Made from ${INPUT}.
-#include <${HEADER}>
+#include \"${HEADER}\"
 
-namespace lonc::app {
+namespace ${NAMESPACE} {
 
 namespace {
 
@@ -16,5 +16,5 @@ ${bytes}};
 
 std::string_view ${FUNCTION}() { return {reinterpret_cast<const char*>(bytes), sizeof bytes}; }
 
-}  // namespace lonc::app
+}  // namespace ${NAMESPACE}
 ")

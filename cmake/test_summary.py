@@ -1,6 +1,6 @@
-"""Sums up one ctest run: how many tests of which label passed, and by name those that did not.
+"""Sums up one ctest run: how many tests of each label passed, and the names of those that did not.
 
-Fails when a test failed, when none ran, or when one that should have run did not.
+Fails if a test failed, if none ran, or if one that should have run did not.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def read_labels(path):
 
 
 def read_results(path):
-    """passed, failed or skipped for each test. A test whose program is missing has failed."""
+    """passed, failed or skipped for each test. A test whose program is missing counts as failed."""
     results = {}
     if not path.exists():
         return results

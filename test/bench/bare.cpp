@@ -1,6 +1,6 @@
-// bench-bare: the least that a relay between UNIX sockets and one TCP connection can do, to tell what the calls to the
-// system cost from what lonc does with them. It has lonc's way of asking the system, and nothing else: no deadline, no
-// queue, no check of what comes, no second connection, no log; short lines only, and an error ends it.
+// bench-bare: the least that a relay between UNIX sockets and one TCP connection can do, to separate the cost of the
+// system calls from that of lonc. It makes the same system calls as lonc, and nothing else: no deadline, no queue, no
+// check of the input, no second connection, no log; short lines only, and an error ends it.
 #include "bench/options.hpp"
 #include "bench/wire.hpp"
 
@@ -39,7 +39,7 @@ class Bare {
     at.sun_family = AF_UNIX;
     path.copy(at.sun_path, sizeof at.sun_path - 1);
     listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    ::unlink(path.c_str());  // of an earlier run in the same directory
+    ::unlink(path.c_str());  // left by an earlier run in the same directory
     if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) fail("bind");
     if (::listen(listener_.get(), SOMAXCONN) != 0) fail("listen");
     watch(epoll_.get(), EPOLL_CTL_ADD, peer_.get(), EPOLLIN);
@@ -86,7 +86,7 @@ class Bare {
 
   void read(int fd) {
     Client& client = clients_[static_cast<std::size_t>(fd)];
-    std::array<char, 4096> line;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by what comes
+    std::array<char, 4096> line;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
     const ssize_t got = ::recv(fd, line.data(), line.size(), MSG_DONTWAIT);
     if (got > 0) {
       client.looks = 0;

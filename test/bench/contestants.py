@@ -1,4 +1,4 @@
-"""What is compared: each contestant is started on a socket of its own in front of the same peer."""
+"""The contestants: each is started on its own socket in front of the same peer."""
 import os
 import pathlib
 import pwd
@@ -8,17 +8,9 @@ import subprocess
 import threading
 import time
 
+from support.waiting import NotInTime, wait_for
+
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def wait_for(condition, what, seconds=10):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.005)
-    raise RuntimeError(f"waited in vain for: {what}")
 
 
 def cpu_ns(pid):
@@ -46,11 +38,11 @@ def free_port():
 
 
 class NotifySocket:
-    """What systemd is to a service: a socket where it tells how it is, and a watchdog that wants to hear of it."""
+    """The role of systemd for a service: a notification socket, and a watchdog that expects signals."""
 
     def __init__(self, path):
         self.path = path
-        self.heard = set()  # the first words of what came
+        self.heard = set()  # the first words of the received messages
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -72,7 +64,7 @@ class NotifySocket:
 
 
 class Process:
-    """A child process that ends with the benchmark, and its notify socket with it."""
+    """A child process that ends with the benchmark, together with its notification socket."""
 
     def __init__(self, command, name, directory, notify=None, **options):
         self.name = name
@@ -120,7 +112,7 @@ def answers(path):
 
 
 class Contestant(Process):
-    """`target` is what bench-load takes to reach it."""
+    """`target`: the options with which bench-load reaches it."""
 
     def __init__(self, command, name, directory, path, **options):
         super().__init__(command, name, directory, **options)
@@ -130,7 +122,7 @@ class Contestant(Process):
             wait_for(lambda: answers(path) or not self.is_running(), f"{name} answers", 20)
             if not self.is_running():
                 raise RuntimeError(f"{name} ended: {(directory / f'{name}.err').read_text()[-2000:]}")
-        except RuntimeError:
+        except (RuntimeError, NotInTime):
             self.stop()
             raise
 
@@ -139,7 +131,7 @@ class Contestant(Process):
 
 
 class Direct:
-    """No proxy at all: the client talks to the peer's TCP port."""
+    """No relay at all: the client connects to the peer's TCP port."""
 
     name = "direct"
     pid = None
@@ -155,14 +147,15 @@ class Direct:
 
 
 def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="data1"):
-    """Makes the directories of a node and returns how lonc is started in it, with the admin endpoint over TCP."""
+    """Creates the directories of a node; returns the command that starts lonc in it, with an admin endpoint on TCP."""
     for name in ("sockets/delayed", "perl/logs", "lonTabs", "html/lon-status"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     hosts = hosts or {"peer1": "127.0.0.1"}
-    (directory / "lonTabs/hosts.tab").write_text(
-        "".join(f"{host}:msu:library:{host}.example.org:{address}\n" for host, address in hosts.items()))
-    (directory / "lonc.conf").write_text("")
-    (directory / "perlsetvar.conf").write_text("")
+    table = "".join(f"{host}:msu:library:{host}.example.org:{address}\n" for host, address in hosts.items())
+    long_ago = time.time() - 3600  # as on a node: lonc waits until a file no longer changes
+    for name, text in {"lonTabs/hosts.tab": table, "lonc.conf": "", "perlsetvar.conf": ""}.items():
+        (directory / name).write_text(text)
+        os.utime(directory / name, (long_ago, long_ago))
     values = {
         "host-id": own_id, "socket-dir": directory / "sockets", "daemon-dir": directory / "perl",
         "tab-dir": directory / "lonTabs", "doc-root": directory / "html", "lond-port": port,
@@ -173,15 +166,15 @@ def lonc_command(binary, directory, port, hosts=None, settings=None, own_id="dat
 
 
 def start_lonc(binary, directory, port, name="lonc", has_manager=True, **options):
-    """Without a manager it has no watchdog either."""
+    """Without a service manager it has no watchdog either."""
     place = directory / name
     return Contestant(lonc_command(binary, place, port, **options), name, directory, place / "sockets" / "peer1",
                       notify=NotifySocket(directory / f"{name}.notify") if has_manager else None)
 
 
 def start_lonc_alone(binary, memory_directory, directory, number, name=None, settings=None):
-    """With so many peers, all refusing, under a limit of 16,384 descriptors. Returns it, and after how many seconds it
-    was ready."""
+    """With `number` peers that all refuse, and a limit of 16,384 descriptors. Returns it, and the seconds until it was
+    ready."""
     name = name or f"many{number}"
     hosts = {f"p{i}": f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}" for i in range(number)}
     place = memory_directory / name
@@ -193,7 +186,7 @@ def start_lonc_alone(binary, memory_directory, directory, number, name=None, set
     try:
         wait_for(lambda: log.exists() and "Done starting initial servers" in log.read_text(errors="replace"),
                  "lonc is ready", 60)
-    except RuntimeError:
+    except NotInTime:
         lonc.stop()
         raise
     return lonc, time.monotonic() - begun

@@ -1,4 +1,4 @@
-// Times in buckets that are 1 % wide: percentiles of millions of requests without keeping them.
+// Times in buckets that are 1 % wide: percentiles of millions of requests without storing each time.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// bench-load: asks lines of one socket and measures. Closed loop: each client asks again as soon as it is answered.
-// Open loop (--rate): requests begin at fixed times whether or not earlier ones have been answered, and their time
-// counts from when they should have begun. Raw epoll on one thread. Prints one line of JSON.
+// bench-load: sends requests to one socket and measures. Closed loop: each client sends the next request as soon as it
+// is answered. Open loop (--rate): requests start at fixed times whether or not earlier ones have been answered, and
+// their time counts from their planned start. Raw epoll on one thread. Prints one line of JSON.
 #include "bench/histogram.hpp"
 #include "bench/options.hpp"
 #include "bench/wire.hpp"
@@ -22,21 +22,21 @@ using namespace lonc::bench;
 struct Plan {
   std::string unix_path;
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;      // TCP, when there is no unix_path
-  unsigned clients = 64;       // open loop: at most so many at once
+  std::uint16_t port = 0;      // TCP, if there is no unix_path
+  unsigned clients = 64;       // open loop: the maximum at a time
   unsigned keep = 0;           // 1: connections are kept open
-  std::uint64_t requests = 0;  // 0: until the time is over
+  std::uint64_t requests = 0;  // 0: until the time is up
   double seconds = 0;
   double rate = 0;
   std::size_t line_bytes = 32;  // of a whole request, with its line end
   std::string begin = "get ";
-  unsigned only_connect = 0;  // 1: open all clients, say so, and stay until killed
+  unsigned only_connect = 0;  // 1: open all clients, report that, and stay until killed
 };
 
 struct Tally {
   std::uint64_t answered = 0;
   std::uint64_t con_lost = 0;
-  std::uint64_t broken = 0;      // end of file or error in place of an answer
+  std::uint64_t broken = 0;      // end of file or error instead of an answer
   std::uint64_t not_begun = 0;   // open loop: no client was free, or the backlog was full
   Histogram times;
   Histogram con_lost_times;
@@ -44,11 +44,11 @@ struct Tally {
 
 struct Client {
   Socket socket;
-  Clock::time_point begun{};      // open loop: when it should have
-  Clock::time_point connected{};  // when it did
+  Clock::time_point begun{};      // open loop: its planned start
+  Clock::time_point connected{};  // its actual start
   std::size_t sent = 0;      // of the request
   std::size_t received = 0;  // of the answer
-  char first = 0;            // byte of the answer
+  char first = 0;            // first byte of the answer
   bool is_asking = false;
   bool is_watched_for_writing = false;
 };
@@ -160,7 +160,7 @@ class Load {
     if (!send_rest(number)) finish(number, Outcome::broken, plan_.rate == 0);
   }
 
-  // False when the backlog is full: a local connect says so at once.
+  // False if the backlog is full: a local connect reports that at once.
   bool connect(Client& client) {
     const bool is_local = !plan_.unix_path.empty();
     client.socket.reset(::socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -195,7 +195,7 @@ class Load {
       const ssize_t sent = ::send(client.socket.get(), line_.data() + client.sent, line_.size() - client.sent,
                                   MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent < 0) {
-        // A TCP socket that is still being connected says EAGAIN as well.
+        // A TCP socket that is still connecting also returns EAGAIN.
         if (errno != EAGAIN) return false;
         if (!std::exchange(client.is_watched_for_writing, true))
           watch_client(number, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
@@ -231,7 +231,7 @@ class Load {
       ++tally_.broken;
     } else if (outcome == Outcome::con_lost) {
       ++tally_.con_lost;
-      // How late this program itself is must not count here: the question is how soon lonc refuses.
+      // Delays of this program itself must not count here: the question is how soon lonc refuses.
       tally_.con_lost_times.add(now - client.connected);
     } else {
       ++tally_.answered;

@@ -1,4 +1,4 @@
-"""Runs the load generator against a contestant and says what it cost."""
+"""Runs the load generator against a contestant and measures the cost."""
 import json
 import statistics
 import subprocess
@@ -37,7 +37,7 @@ def system_calls(programs, contestant, directory, requests, **options):
 
 
 def in_turn(number, contestants):
-    """Their order in that round: each second one goes backwards, so that what comes before whom favours nobody."""
+    """The order in that round: every second round is reversed, so that the order favours no contestant."""
     return list(contestants)[::-1 if number % 2 else 1]
 
 
@@ -46,7 +46,7 @@ def median(values):
 
 
 def spread(values):
-    """Half the distance of the quartiles, as part of the median."""
+    """Half the distance between the quartiles, relative to the median."""
     if len(values) < 4:
         return 0.0
     first, _, third = statistics.quantiles(values, n=4)
@@ -54,5 +54,5 @@ def spread(values):
 
 
 def ratios(mine, theirs):
-    """Per round, so that what disturbed one round disturbs both sides of its ratio."""
+    """Per round, so that a disturbance affects both sides of a ratio."""
     return [a / b for a, b in zip(mine, theirs)]

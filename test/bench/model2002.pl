@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# A model of one child of the lonc of 2002, for the benchmark alone: one socket, one connection to the peer, one
-# request at a time. The waits of its select loop (100 s for something to read, then 1 s for somebody to write to) are
-# those of the original; so are the blocking exchange with the peer, the tied hash of what is to be asked, and the line
-# with the time of day that it makes at each step of a request, for its status file. Its sleep of 5 s in the handshake is
-# left out.
+# A model of one child of the lonc of 2002, only for the benchmark: one socket, one connection to the peer, one
+# request at a time. The waits of its select loop (100 s for something to read, then 1 s for a client to write to) are
+# those of the original; so are the blocking exchange with the peer, the tied hash of pending requests, and the line
+# with the time of day that it formats at each step of a request, for its status file. Its sleep of 5 s in the handshake
+# is omitted.
 use strict;
 use warnings;
 use IO::Select;
@@ -12,10 +12,10 @@ use IO::Socket::UNIX;
 use POSIX ();
 use Tie::RefHash;
 
-my ($path, $port) = @ARGV;
+my ($path, $port, $address) = @ARGV;
 $SIG{PIPE} = 'IGNORE';
 
-my $peer = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp') or die "peer: $!";
+my $peer = IO::Socket::INET->new(PeerAddr => $address // '127.0.0.1', PeerPort => $port, Proto => 'tcp') or die "peer: $!";
 $peer->autoflush(1);
 
 my $state = '';

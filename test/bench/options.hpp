@@ -1,4 +1,4 @@
-// `--name value` pairs of the benchmark's programs.
+// The `--name value` options of the benchmark's programs.
 #pragma once
 
 #include <charconv>

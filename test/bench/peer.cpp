@@ -1,11 +1,10 @@
-// bench-peer: one process that plays the far end for every contestant of the benchmark. It answers `END\r\n` to any
-// line, as memcached answers a get that finds nothing, and lonc's handshake before it. Raw epoll on one thread, so
-// that it is not what is measured. A line that begins with enc: is answered encrypted.
+// bench-peer: one process that plays the peer for every contestant of the benchmark. It answers any line with
+// `END\r\n`, as memcached answers a get that finds nothing, after lonc's handshake. Raw epoll on one thread, so that
+// its own cost does not matter. A line that begins with enc: is answered encrypted.
 #include "bench/options.hpp"
 #include "bench/wire.hpp"
 
-#include <lonc/core/session_cipher.hpp>
-#include <lonc/core/session_key.hpp>
+#include <lonc/core/wire/session_cipher.hpp>
 
 #include <sys/epoll.h>
 
@@ -31,14 +30,14 @@ constexpr std::string_view challenge = "1234567890";
 constexpr std::string_view build_key = "81234A0ABCDEF9870BCD0045678";
 
 struct Plan {
-  std::string id = "peer1";    // host id that pong tells
+  std::string id = "peer1";    // host id in the answer to pong
   std::string client = "data1";  // host id of lonc, for the session key
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::size_t reply_bytes = 5;  // of a whole answer, with its line end
-  microseconds delay{0};        // of every answer: how far away the peer is
-  microseconds service{0};      // of every answer, one after the other: how slow the peer is
-  microseconds dribble{0};      // between two bytes of the handshake: such a peer never comes to its end
+  microseconds delay{0};        // of every answer: the distance of the peer
+  microseconds service{0};      // of every answer, one after the other: the slowness of the peer
+  microseconds dribble{0};      // between two bytes of the handshake, which therefore never ends
 };
 
 struct Connection {
@@ -129,7 +128,7 @@ class Peer {
     }
   }
 
-  // The usual case, whole lines in one read, copies nothing.
+  // The usual case, complete lines in one read, copies nothing.
   void take(Connection& connection, std::string_view bytes) {
     if (!connection.in.empty()) {
       connection.in.append(bytes);
@@ -228,9 +227,10 @@ class Peer {
   std::string answer_;
   std::string encrypted_answer_;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
-  std::unordered_map<int, std::uint64_t> serials_;  // tells a connection from an earlier one with the same descriptor
+  std::unordered_map<int, std::uint64_t>
+      serials_;  // distinguishes a connection from an earlier one with the same descriptor
   std::uint64_t last_serial_ = 0;
-  std::deque<Late> late_;  // all are late by the same time, so they are due in their order
+  std::deque<Late> late_;  // all have the same delay, so they are due in their order
   Clock::time_point free_at_{};
   std::array<char, 128 * 1024> buffer_{};
 };

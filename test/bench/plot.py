@@ -1,4 +1,4 @@
-"""A bar chart of CPU per request against nutcracker, as SVG and without a library."""
+"""A bar chart of CPU per request relative to nutcracker, as SVG and without a library."""
 from bench.measure import median, ratios
 from bench.shapes import NUTCRACKER
 

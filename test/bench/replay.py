@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""How fast delayed messages are replayed, as a ratio to the least that any replay must do on the same disk.
+"""How fast delayed messages are replayed, relative to the minimum that any replay must do on the same disk.
 
     python3 -B test/bench/replay.py --build build/release
 
-The bare loop opens, reads and deletes each file in its order and syncs the directory after every 32 of them (or after
-each). lonc, between the same kind of files and a stand-in for lond on loopback, also asks the peer, keeps its journal,
-writes the permanent log, and sets aside the spoilt ones: one file in a hundred. Both take turns; the medians are
-compared. Exits with 1 if the ratio for the default batch is below --least.
+The bare loop opens, reads and deletes each file in order and syncs the directory after every 32 of them (or after
+each). lonc, between the same kind of files and a stand-in for lond on loopback, also sends them to the peer, keeps its
+journal, writes the permanent log, and quarantines the invalid ones: one file in a hundred. Both take turns; the medians
+are compared. Exits with 1 if the ratio for the default batch is below --least.
 """
 import argparse
 import os
@@ -19,8 +19,9 @@ import tempfile
 import time
 
 TEST_DIR = pathlib.Path(__file__).resolve().parent.parent
-BATCH = 32  # delayed-sync-batch by default
-SPOILT = 100  # one file in so many
+BATCH = 32  # the default of delayed-sync-batch
+SPOILT = 100  # one invalid file in this number
+LONGEST = 1800  # seconds, the limit for a replay
 
 
 def arguments():
@@ -47,9 +48,9 @@ def use_build(directory):
 
 
 def fill(directory, files):
-    """`files` messages for msul1, in a shuffled order of making; returns their names in order of sending."""
+    """Creates `files` messages for msul1 in a shuffled order; returns their names in the order of sending."""
     names = [f"{1000000000 + number // 10}.{number % 10}.4711.putmsukorte.msul1" for number in range(files)]
-    step = next(step for step in (7919, 7907, 7901) if files % step)  # coprime: each is made once
+    step = next(step for step in (7919, 7907, 7901) if files % step)  # coprime: each is created once
     for at in range(files):
         number = at * step % files
         line = f"echo:msu:korte:environment:number={number}\n"
@@ -57,7 +58,7 @@ def fill(directory, files):
         fd = os.open(directory / names[number], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         os.write(fd, content.encode())
         os.close(fd)
-    subprocess.run(["sync", "-f", str(directory)], check=True)  # what is measured is the replay, not this
+    subprocess.run(["sync", "-f", str(directory)], check=True)  # only the replay is measured, not this
     return names
 
 
@@ -82,11 +83,12 @@ def bare(place, files, batch):
 
 
 def replay(place, files, batch):
-    """Seconds that lonc takes, from the first message that the peer gets until no file is left to send."""
+    """Seconds that lonc takes, from the first message that the peer receives until no file is left to send."""
     from e2e.harness import Network
     from e2e.node import Node
     from e2e.peers import Standin
     from e2e.spool import Spool
+    from support.waiting import wait_for
 
     network = Network()
     peer = Standin(network, ["msul1"])
@@ -98,10 +100,10 @@ def replay(place, files, batch):
         spoilt = sum(number % SPOILT == SPOILT // 2 for number in range(files))
         node.start()
         count = lambda: peer.stats("msul1")["requests"]
-        wait_until(lambda: count() > 0, 0.001)
+        wait_for(lambda: count() > 0, "the first message", LONGEST, 0.001)
         start = time.monotonic()
-        wait_until(lambda: count() >= files - spoilt, 0.02)
-        wait_until(lambda: not spool.waiting(), 0.002)
+        wait_for(lambda: count() >= files - spoilt, "the last message", LONGEST, 0.02)
+        wait_for(lambda: not spool.waiting(), "an empty spool", LONGEST, 0.002)
         took = time.monotonic() - start
         node.stop()
         delivered = spool.permanent("S", "msul1")
@@ -116,16 +118,8 @@ def replay(place, files, batch):
     return took
 
 
-def wait_until(condition, pause):
-    deadline = time.monotonic() + 1800
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("the replay did not end")
-        time.sleep(pause)
-
-
 def compare(place, files, batch, rounds, verbose):
-    """The ratio of the rates: 1 is as fast as the bare loop."""
+    """The ratio of the rates: 1 means as fast as the bare loop."""
     times = {bare: [], replay: []}
     for _ in range(rounds):
         for run, taken in times.items():

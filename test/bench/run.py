@@ -1,7 +1,7 @@
-"""The benchmark, one command: `cmake/bootstrap.sh bench`, or `--quick` for a try.
+"""The benchmark, one command: `cmake/bootstrap.sh bench`, with `--quick` for a short run.
 
-Prints the table of what must be true; with --write it also replaces the measured part of docs/performance.md and the
-plot. Exits with 1 if a bound does not hold."""
+Prints the table of requirements, and the matrix behind it; with --write the table also replaces that of
+docs/performance.md, the matrix docs/benchmark.md, and the plot is redrawn. Exits with 1 if a requirement fails."""
 import argparse
 import datetime
 import os
@@ -21,8 +21,7 @@ from bench.shapes import Shapes  # noqa: E402
 from bench.measure import median  # noqa: E402
 from bench.table import Table, metrics_rows, shape_rows, shapes_markdown, special_rows  # noqa: E402
 
-DOCUMENT = HERE.parent.parent / "docs" / "performance.md"
-PLOT = HERE.parent.parent / "docs" / "performance.svg"
+DOCS = HERE.parent.parent / "docs"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -35,7 +34,7 @@ class Setup:
         self.programs = build / "test" / "bench"
         self.binary = build / "src" / "lonc"
         self.directory = directory
-        # Ten thousand sockets are made here: what a disk takes for that is not lonc's doing.
+        # Ten thousand sockets are created here: the time of a disk for that must not count for lonc.
         self.memory_directory = pathlib.Path(tempfile.mkdtemp(prefix="lonc-bench-", dir=next(
             place for place in ("/dev/shm", directory) if os.access(place, os.W_OK))))
 
@@ -77,34 +76,42 @@ def report_metrics(found):
     return f"{table.markdown()}\n\n{metrics_text(found['many'])}"
 
 
-def report(setup, shapes, found):
-    table = Table()
-    shape_rows(table, shapes)
-    special_rows(table, found)
+def origin(setup):
+    """When, how and where the figures were measured."""
     command = "cmake/bootstrap.sh bench" + (" --quick" if setup.quick else "")
-    lines = [f"{datetime.date.today()}, `{command}`, {setup.rounds} rounds, {machine()}; client, peer and contestant on "
-             "the same machine. lonc has a watchdog and its admin endpoint, over TCP, too. `pipeline-depth` "
-             "and `pipeline-safe` as by default; the requests are `get`, which is on `pipeline-safe`.", "",
-             table.markdown(), "",
-             f"10,000 idle clients: {found['idle 10,000']:.0f} bytes each. 1,000 peers away: ready after "
-             f"{found['many 1,000']['ready_s']:.2f} s, {found['many 1,000']['cpu'] * 100:.1f} % of a core, "
-             f"{found['many 1,000']['rss_mb']:.0f} MB. Overload: at most {found['overload']['memory_mb']:.0f} MB; "
-             f"{found['overload']['offered']:.1f} times the capacity came through as answers and refusals.",
-             "", metrics_text(found["metrics"]["many"]),
-             "", "System calls per request, 64 clients, under strace: " + "; ".join(
-                 f"{name} {'kept open' if kept else 'a connection each'} {calls:.2f}"
-                 for (name, kept), calls in shapes.calls.items()) + ".", "",
-             "Each contestant against nutcracker with one server connection (where that can not run, against lonc): the "
-             "median of the rounds' ratios, and the least and the largest of them.", "", shapes_markdown(shapes)]
-    return table, "\n".join(lines)
+    return f"{datetime.date.today()}, `{command}`, {setup.rounds} rounds, {machine()}"
 
 
-def write(text, picture):
-    before = DOCUMENT.read_text()
-    head, rest = before.split(BEGIN)
-    tail = rest.split(END)[1]
-    DOCUMENT.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
-    PLOT.write_text(picture)
+def summary(setup, table, found):
+    many, overload = found["many 1,000"], found["overload"]
+    return "\n".join([
+        f"{origin(setup)}; client, peer and contestant on the same machine. `pipeline-depth` and `pipeline-safe` are the "
+        "defaults.", "", table.markdown(), "",
+        f"10,000 idle clients: {found['idle 10,000']:.0f} bytes each. 1,000 peers away: ready after "
+        f"{many['ready_s']:.2f} s, {many['cpu'] * 100:.1f} % of a core, {many['rss_mb']:.0f} MB. Overload: at most "
+        f"{overload['memory_mb']:.0f} MB; {overload['offered']:.1f} times the capacity came through as answers and "
+        f"refusals. {metrics_text(found['metrics']['many'])}"])
+
+
+def matrix(setup, shapes):
+    calls = [f"| {name} | {shapes.calls[name, 0]:.2f} | {shapes.calls[name, 1]:.2f} |"
+             for name, kept in shapes.calls if kept == 0]
+    return "\n".join([
+        "# Benchmark: every contestant", "",
+        f"{origin(setup)}. How it is measured, and what follows from it, is in [performance.md](performance.md).", "",
+        "## Ratios", "",
+        "Against nutcracker with one server connection, or against lonc where nutcracker cannot run: the median of the "
+        "rounds, and the least and the largest.", "", shapes_markdown(shapes), "",
+        "## System calls per request", "", "64 clients, counted by strace, which slows each call.", "",
+        "| contestant | a connection each | kept open |", "| --- | --- | --- |", *calls, ""])
+
+
+def write(text, raw, picture):
+    document = DOCS / "performance.md"
+    head, rest = document.read_text().split(BEGIN)
+    document.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
+    (DOCS / "benchmark.md").write_text(raw)
+    (DOCS / "performance.svg").write_text(picture)
 
 
 def main():
@@ -114,7 +121,7 @@ def main():
     parser.add_argument("--rounds", type=int, help="in place of 7")
     parser.add_argument("--shapes-only", action="store_true", help="only the matrix, printed")
     parser.add_argument("--metrics-only", action="store_true", help="only what the metrics cost, printed")
-    parser.add_argument("--write", action="store_true", help="replace the measured part of docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="put what was measured into docs/")
     given = parser.parse_args()
     for program in ("nutcracker", "haproxy", "strace", "perl"):
         if not make.is_installed(program):
@@ -133,10 +140,14 @@ def main():
             print(table.markdown(), "", shapes_markdown(shapes), sep="\n")
             shutil.rmtree(setup.memory_directory, ignore_errors=True)
             return
-        table, text = report(setup, shapes, special_cases(setup, shapes))
-        print(text)
+        found = special_cases(setup, shapes)
+        table = Table()
+        shape_rows(table, shapes)
+        special_rows(table, found)
+        text, raw = summary(setup, table, found), matrix(setup, shapes)
+        print(text, raw, sep="\n\n")
         if given.write:
-            write(text, plot(shapes))
+            write(text, raw, plot(shapes))
         shutil.rmtree(setup.memory_directory, ignore_errors=True)
     sys.exit(1 if any(row[3] == "no" for row in table.rows) else 0)
 

@@ -1,5 +1,5 @@
-"""What it costs to be watched: a scrape of /metrics each second beside a load, and one with many peers; the watchdog and
-the admin endpoint over TCP, which nobody asks."""
+"""The cost of monitoring: a scrape of /metrics each second during a load, and one with many peers; the watchdog and
+the admin endpoint over TCP without requests."""
 import http.client
 import threading
 import time
@@ -11,7 +11,7 @@ PEERS = 250  # of the lonc under load, all up
 
 
 def scrape(port):
-    """Bytes of the text."""
+    """Scrapes once; returns the size of the text in bytes."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/metrics")
@@ -24,7 +24,7 @@ def scrape(port):
 
 
 class Scraper:
-    """Scrapes once a second, the first time after half a second, as long as it is entered."""
+    """A context manager that scrapes once a second, the first time after half a second."""
 
     def __init__(self, port):
         self.port = port
@@ -49,7 +49,7 @@ class Scraper:
 
 
 def beside_load(setup):
-    """CPU per request and p99 of 64 clients with scrapes over that without, in turns: {kept: {"cpu", "p99"}}."""
+    """CPU per request and p99 of 64 clients with scrapes, relative to without, in turns: {kept: {"cpu", "p99"}}."""
     peer = make.Peer(setup.programs, setup.directory)
     port = make.free_port()
     hosts = {"peer1": "127.0.0.1"} | {f"p{i}": "127.0.0.1" for i in range(PEERS - 1)}
@@ -80,8 +80,8 @@ def beside_load(setup):
 
 
 def unasked(setup):
-    """CPU per request of 64 clients with watchdog and admin endpoint over TCP over that without both: {kept}. A process
-    keeps its place in memory for life, and that shows in its costs: so several of each take turns."""
+    """CPU per request of 64 clients with watchdog and admin endpoint over TCP, relative to without both: {kept}. The
+    memory layout of a process is fixed and affects its costs: so several of each take turns."""
     costs = {(which, kept): [] for which in ("with", "without") for kept in (0, 1)}
     peer = make.Peer(setup.programs, setup.directory)
     try:
@@ -104,8 +104,8 @@ def unasked(setup):
 
 
 def many_peers(setup, number, scrapes=10):
-    """Milliseconds of CPU per scrape on top of what it takes at rest, bytes of the text, and RSS in MB before and
-    after, with so many peers that are away."""
+    """Milliseconds of CPU per scrape beyond those at rest, bytes of the text, and RSS in MB before and after, with
+    `number` peers that are away."""
     port = make.free_port()
     lonc, _ = make.start_lonc_alone(setup.binary, setup.memory_directory, setup.directory, number,
                                     name=f"scraped{number}", settings={"admin-address": f"127.0.0.1:{port}"})
@@ -114,7 +114,7 @@ def many_peers(setup, number, scrapes=10):
         window = 3
         before, rss = make.cpu_ns(lonc.pid), make.status_kb(lonc.pid, "VmRSS")
         time.sleep(window)
-        at_rest = (make.cpu_ns(lonc.pid) - before) / window  # ns of CPU a second
+        at_rest = (make.cpu_ns(lonc.pid) - before) / window  # ns of CPU per second
         before, begun = make.cpu_ns(lonc.pid), time.monotonic()
         for _ in range(scrapes):
             size = scrape(port)

@@ -1,4 +1,4 @@
-"""The matrix: every contestant, a connection per request and kept open, several numbers of clients, interleaved."""
+"""The matrix: every contestant, a connection per request or kept open, several numbers of clients, interleaved."""
 from bench import contestants as make
 from bench.measure import in_turn, load, measure, system_calls
 
@@ -32,7 +32,7 @@ class Shapes:
     def run(self):
         clients = (16, 64, 256) if self.setup.quick else (1, 16, 64, 256)
         self.run_set([(kept, number, 32) for kept in (0, 1) for number in clients], True)
-        # Lines that take long make lonc open more connections, which it keeps for a while: so they have it anew.
+        # Slow requests make lonc open more connections, which it keeps for a while: so they get a new process.
         if not self.setup.quick:
             self.run_set([(kept, 64, size) for kept in (0, 1) for size in (200, 4096, 262144)], False)
 
@@ -42,7 +42,7 @@ class Shapes:
             self.run_round(number, plan, with_calls and number + 1 == self.setup.rounds)
 
     def run_round(self, number, plan, with_calls):
-        """With processes of its own: one keeps its place in memory for life, and that shows in what it costs."""
+        """With new processes: the memory layout of a process is fixed and affects its costs."""
         peer = make.Peer(self.setup.programs, self.setup.directory)
         contestants = start_all(self.setup, peer.port)
         try:
@@ -62,8 +62,8 @@ class Shapes:
 
     def one(self, contestant, shape):
         kept, clients, size = shape
-        # nutcracker takes no key above 250 bytes, and the bare relay only short lines; the model serves few clients at a
-        # time.
+        # nutcracker accepts no key above 250 bytes, and the bare relay only short lines; the model serves few
+        # clients at a time.
         if size > 250 and contestant.name.startswith(("nutcracker", "bare")):
             return
         if contestant.name == "perl-2002" and (clients > 64 or size > 32 or (clients == 1 and kept == 0)):

@@ -1,4 +1,4 @@
-"""The special cases: each returns what was measured."""
+"""The special cases: each returns its measurements."""
 import json
 import os
 import socket
@@ -11,11 +11,11 @@ from bench.measure import in_turn, load, measure, median, ratios
 
 
 def encryption(setup):
-    """CPU per request of encrypt: lines of 64 bytes over that of plain ones: {(depth, kept)}. With a depth of one that
-    is what the cipher costs; encrypted requests are never pipelined."""
+    """CPU per request of encrypt: lines of 64 bytes relative to plain ones: {(depth, kept)}. With a depth of one that
+    is the cost of the cipher; encrypted requests are never pipelined."""
     more = {}
     for depth in (1, None):
-        # The difference is small against how a cost sways, from process to process, too: its median takes more of both.
+        # The difference is small compared with the variation, also between processes: the median needs more of both.
         for process in range(3):
             peer = make.Peer(setup.programs, setup.directory)
             lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name=f"enc{depth}-{process}",
@@ -36,7 +36,7 @@ def encryption(setup):
 
 
 def latency(setup, maxima):
-    """p99.9 of each at half of its own maximum, a connection per request, open loop."""
+    """p99.9 of each at half of its own maximum rate, a connection per request, open loop."""
     peer = make.Peer(setup.programs, setup.directory)
     started = [make.start_lonc(setup.binary, setup.directory, peer.port, name="latency"),
                make.start_nutcracker(setup.directory, peer.port, 1, name="nutcracker-l")]
@@ -56,7 +56,7 @@ def latency(setup, maxima):
 
 
 class BlackHole:
-    """A listener whose accept queue is full: SYNs stay unanswered."""
+    """A listener whose accept queue is full: SYNs are not answered."""
 
     def __init__(self, address, port):
         self.listener = socket.socket()
@@ -76,7 +76,7 @@ class BlackHole:
 
 
 def dead_peers(setup):
-    """p99 of the healthy one of 250 peers, 249 of which are black holes or dribble, over that with all healthy."""
+    """p99 of the healthy one of 250 peers, the others black holes or dribbling, relative to all being healthy."""
     peer = make.Peer(setup.programs, setup.directory)
     hole = BlackHole("127.0.0.2", peer.port)
     dribbling = make.Peer(setup.programs, setup.directory, name="dribble", address="127.0.0.3", port=peer.port,
@@ -85,7 +85,7 @@ def dead_peers(setup):
     ill = {"peer1": "127.0.0.1"} | {f"p{i}": f"127.0.0.{2 + i % 2}" for i in range(249)}
     p99 = {"well": [], "ill": []}
     try:
-        # A p99 sways by more than the bound allows, from process to process, too: its median takes more of both.
+        # A p99 varies by more than the bound allows, also between processes: the median needs more of both.
         for process in range(3):
             started = []
             try:
@@ -107,7 +107,7 @@ def dead_peers(setup):
 
 
 def far_peer(setup):
-    """Throughput with a peer 50 ms away and 500 clients, over that of one request at a time on ten connections."""
+    """Throughput with a peer 50 ms away and 500 clients, relative to one request at a time on ten connections."""
     peer = make.Peer(setup.programs, setup.directory, delay_us=50_000)
     started = []
     try:
@@ -126,7 +126,7 @@ def far_peer(setup):
 
 
 def overload(setup):
-    """A peer that answers 2,000 requests a second is offered 20,000 a second, each on a connection of its own."""
+    """A peer that can answer 2,000 requests a second gets 20,000 a second, each on its own connection."""
     peer = make.Peer(setup.programs, setup.directory, service_us=500)
     lonc = make.start_lonc(setup.binary, setup.directory, peer.port, name="overload")
     try:
@@ -179,10 +179,10 @@ def idle_clients(setup, number=1000):
 
 
 def many_peers(setup, number):
-    """So many peers, all refusing, under a limit of 16,384 descriptors."""
+    """`number` peers that all refuse, and a limit of 16,384 descriptors."""
     lonc, ready = make.start_lonc_alone(setup.binary, setup.memory_directory, setup.directory, number)
     try:
-        time.sleep(5 if setup.quick or number < 10_000 else 50)  # until the back-off has come to its bound
+        time.sleep(5 if setup.quick or number < 10_000 else 50)  # until the backoff has reached its bound
         window = 5 if setup.quick or number < 10_000 else 15
         before = make.cpu_ns(lonc.pid)
         time.sleep(window)
@@ -193,7 +193,7 @@ def many_peers(setup, number):
 
 
 def threads(setup):
-    """Throughput of two threads over that of one, four peers, a load for each."""
+    """Throughput of two threads relative to one, with four peers and a load for each."""
     peer = make.Peer(setup.programs, setup.directory)
     hosts = {f"peer{i}": "127.0.0.1" for i in range(1, 5)}
     started = []

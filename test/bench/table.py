@@ -1,4 +1,4 @@
-"""The table of what must be true, with what was measured."""
+"""The table of requirements, with the measured values."""
 from bench.measure import median, ratios
 from bench.shapes import NUTCRACKER
 
@@ -81,7 +81,7 @@ def special_rows(table, found):
     table.at_least("peer 50 ms away, 500 clients: throughput against one at a time on 10 connections", found["far"], 4)
     over = found["overload"]
     table.at_least(f"ten times capacity offered for {over['seconds']} s: answered against the peak", over["answered"], 0.9)
-    table.at_most("the same: con_lost told within, p99, ms", over["refused_p99_ms"], 10)
+    table.at_most("the same: con_lost answered within, p99, ms", over["refused_p99_ms"], 10)
     table.at_most("the same: memory of the second half against the first", over["grows"], 1.1)
     table.at_most("idle clients: user memory per client, bytes", found["idle"], 1024, form="{:.0f}")
     many = found["many"]
@@ -94,7 +94,7 @@ def special_rows(table, found):
 
 
 def shapes_markdown(shapes):
-    """Medians as ratios to nutcracker with one server connection, or to lonc where it can not run."""
+    """Medians relative to nutcracker with one server connection, or to lonc where nutcracker cannot run."""
     names = ("lonc", "bare", "nutcracker-1", "nutcracker-10", "haproxy", "perl-2002", "direct")
     lines = ["| shape | figure | " + " | ".join(names) + " |", "| --- | --- |" + " --- |" * len(names)]
     for shape, results in shapes.results.items():

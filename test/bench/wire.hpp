@@ -1,7 +1,7 @@
-// Sockets and epoll for the benchmark's programs: thin, so that they cost less than what they measure.
+// Thin wrappers of sockets and epoll for the benchmark's programs, so that they cost less than what they measure.
 #pragma once
 
-#include <lonc/net/unique_fd.hpp>
+#include <lonc/os/unique_fd.hpp>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +21,7 @@
 namespace lonc::bench {
 
 using Clock = std::chrono::steady_clock;
-using Socket = net::UniqueFd;
+using Socket = os::UniqueFd;
 
 [[noreturn]] inline void fail(const char* what) { throw std::system_error(errno, std::system_category(), what); }
 

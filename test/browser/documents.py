@@ -1,4 +1,4 @@
-"""Documents as lonc writes them (docs/status-json.md), for states of a network that no test could bring about."""
+"""Documents as lonc writes them (docs/status-json.md), for states of a network that no test could produce."""
 import datetime
 import time
 
@@ -9,14 +9,15 @@ def moment(seconds_ago=0.0):
 
 
 def peer(host_id, state="up", error=None, **more):
-    """`more` replaces members, and within `delayed`, `counters` and `round_trip` single ones."""
+    """`more` replaces members; within `delayed`, `counters` and `round_trip` it replaces single values."""
     is_up = state == "up"
     made = {
         "id": host_id, "name": f"{host_id}.example.edu", "address": "192.0.2.7:5663", "state": state,
         "since": moment(5400), "text": state, "text_since": moment(60), "connections": 2 if is_up else 0, "opening": 0,
         "in_flight": 0, "queued": 0, "clients": 0, "failed_in_a_row": 0 if is_up else 7,
         "next_attempt": None if is_up else moment(-23), "last_error": error,
-        "last_error_at": moment(37) if error else None, "last_log": None,
+        "last_error_at": moment(37) if error else None,
+        "remedy": "lond does not listen there: start it on the peer" if state == "away" else None, "last_log": None,
         "round_trip": {"count": 100, "mean_ms": 12.25, "p50_ms": 9.5, "p99_ms": 140.0},
         "delayed": {"waiting": 0, "oldest_age_s": None, "quarantined": 0, "attempts": 0, "tried": None, "delivered": 0,
                     "failed": 0, "set_aside": 0},
@@ -29,7 +30,7 @@ def peer(host_id, state="up", error=None, **more):
 
 
 def history(up, down, samples, requests, con_lost, age, interval=30):
-    """Requests come and go, and a few minutes ago some peers went away. Ends with the sums that are given."""
+    """There is traffic, and a few minutes ago some peers were lost. Ends with the given sums."""
     counts = {"requests": 0, "con_lost": 0}
     made = []
     for number in range(samples):
@@ -57,7 +58,7 @@ def status(peers, age=0.0, delayed=None, samples=40, **daemon):
             "text_since": moment(200000), "ready": True, "interval_s": 30, "log_level": "info",
             "last_log": {"at": moment(300), "text": "msul3 online again after 42 s"},
             "delayed": {"open": True, "waiting": waiting, "quarantined": 0, "for_unknown_hosts": 0, "other_files": 0,
-                        "doubtful": 0, "doubtful_names": [], "trouble": None, "trouble_since": None} | (delayed or {}),
+                        "doubtful": 0, "doubtful_names": [], "trouble": None, "trouble_since": None, "remedy": None} | (delayed or {}),
             "history": history(up, len(peers) - up, samples, requests, con_lost, age),
         } | daemon,
         "peers": peers,
@@ -82,7 +83,8 @@ def troubled():
             3: peer("msul4", "away", "Connection refused", delayed={"quarantined": 1}, address="192.0.2.4:5663"),
             6: peer("msul7", "away", "the peer's name could not be resolved (at msul7.example.edu)", address=None),
             9: peer("msul10", "starting", next_attempt=None, opening=1, failed_in_a_row=0),
-            12: peer("msul13", "paused", next_attempt=None, failed_in_a_row=0),
+            12: peer("msul13", "drained", next_attempt=None, failed_in_a_row=0,
+                     remedy="put it back into service with loncctl reconnect msul13"),
     }.items():
         peers[place] = changed
     return status(peers, delayed={"quarantined": 1})

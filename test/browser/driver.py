@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over chromedriver's WebDriver protocol with nothing but the standard library."""
+"""A headless Chromium, driven over chromedriver's WebDriver protocol with only the standard library."""
 import base64
 import http.client
 import json
@@ -13,7 +13,7 @@ from e2e.harness import SLOWNESS, wait_for
 
 CHROMEDRIVER = shutil.which("chromedriver")
 CHROMIUM = shutil.which("chromium")
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol gives to a reference
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name of an element reference
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
          "--force-color-profile=srgb", "--lang=en-GB"]
@@ -24,7 +24,7 @@ class Browser:
 
     def __init__(self):
         self.profile = tempfile.mkdtemp(prefix="lonc-browser-")
-        # A group of its own: what the driver starts is ended with it, whatever happens.
+        # Its own process group: the children of the driver are ended with it, whatever happens.
         self.process = subprocess.Popen([CHROMEDRIVER, "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                         env=os.environ | {"LC_ALL": "C.UTF-8", "TZ": "UTC"})
@@ -79,14 +79,14 @@ class Browser:
         self._ask("POST", "/url", {"url": url})
 
     def run(self, script, *arguments):
-        """What `script`, the body of a function, returns; its arguments are `arguments[0]`..."""
+        """The result of `script`, the body of a function; its arguments are `arguments[0]`..."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def title(self):
         return self._ask("GET", "/title")
 
     def text(self, selector):
-        """The text that is to be seen of the first element that matches."""
+        """The visible text of the first element that matches."""
         return self.run("return document.querySelector(arguments[0]).innerText", selector).replace("\u00a0", " ")
 
     def texts(self, selector):
@@ -104,15 +104,15 @@ class Browser:
         self._ask("POST", f"/element/{found[ELEMENT]}/click", {})
 
     def press(self, keys):
-        """Keys to whatever has the focus, one after the other."""
+        """Sends keys to the element with the focus, one after the other."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
     def complaints(self):
-        """What the console was told since the last call, such as a violation of the page's security policy."""
+        """The console messages since the last call, such as a violation of the page's security policy."""
         return [entry["message"] for entry in self._ask("POST", "/se/log", {"type": "browser"})]
 
-    # --- how it is looked at
+    # --- how it is viewed
 
     def devtools(self, command, **parameters):
         return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
@@ -126,14 +126,14 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def accessibility(self):
-        """[(role, name, properties)] of what a screen reader is told, in its order."""
+        """[(role, name, properties)] of what a screen reader gets, in order."""
         nodes = self.devtools("Accessibility.getFullAXTree")["nodes"]
         return [(node["role"]["value"], node.get("name", {}).get("value", ""),
                  {each["name"]: each["value"].get("value") for each in node.get("properties", [])})
                 for node in nodes if not node["ignored"]]
 
     def screenshot(self, path):
-        """The whole page, not only what fits into the window."""
+        """The whole page, not only the part that fits into the window."""
         size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1}
         image = self.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)

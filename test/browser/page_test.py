@@ -1,4 +1,4 @@
-"""What the tests of the status page share: one browser for all of them, and a folder served as Apache would."""
+"""Shared by the tests of the status page: one browser for all of them, and a folder served as Apache would."""
 import functools
 import http.server
 import json
@@ -17,7 +17,7 @@ PICTURES = pathlib.Path(os.environ.get("LONC_PICTURES", TEST_DIR.parent / "build
 
 
 class Folder:
-    """A web server with files alone. `skew` is what its clock is wrong by, in seconds."""
+    """A web server for files only. `skew` is the error of its clock, in seconds."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -28,7 +28,7 @@ class Folder:
             def date_time_string(self, timestamp=None):
                 return super().date_time_string(time.time() + folder.skew if timestamp is None else timestamp)
 
-            # As Apache does it: a second is too coarse for what changes often, so files are told apart by a tag.
+            # As Apache does: a second is too coarse for files that change often, so an ETag distinguishes versions.
             def send_head(self):
                 del self.headers["If-Modified-Since"]
                 if self.headers["If-None-Match"] != self.tag():
@@ -58,7 +58,7 @@ class Folder:
         self.url = f"http://127.0.0.1:{self.server.server_port}/status.html"
 
     def put(self, status):
-        """A document, or a text that is none."""
+        """A document, or a text that is not a document."""
         new = self.directory / "loncstatus.json.new"
         new.write_text(status if isinstance(status, str) else json.dumps(status))
         new.rename(self.directory / "loncstatus.json")
@@ -90,7 +90,7 @@ class PageTest(E2eTest):
         self.browser.prefer("light")
 
     def tearDown(self):
-        self.browser.open("about:blank")  # before what it asks goes away
+        self.browser.open("about:blank")  # before its server is gone
         self.browser.complaints()
 
     def folder(self, directory=None):
@@ -111,7 +111,7 @@ class PageTest(E2eTest):
         self.browser.click("#again")
 
     def rows(self):
-        """The ids of the peers that are listed as up, in their order."""
+        """The ids of the peers that are listed as up, in order."""
         return self.browser.run("return [...document.querySelectorAll('#up tbody th')].map((head) => head.textContent)")
 
     def assert_no_complaint(self):
@@ -134,9 +134,9 @@ class BesideFileTest(PageTest):
                  f"it says {sentence!r}, not {self.sentence()!r}")
 
     def titles(self):
-        """Of the causes for attention, in their order."""
+        """The titles of the causes for attention, in order."""
         return self.browser.texts("#causes h3 > span:last-child")
 
     def style(self, element, name):
-        """The computed style of what a piece of script names."""
+        """The computed style of the element that a script expression returns."""
         return self.browser.run(f"return getComputedStyle({element}).{name}")

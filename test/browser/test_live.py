@@ -1,4 +1,4 @@
-"""The status page as lonc itself serves it, and of a lonc whose files a web server serves."""
+"""The status page as lonc itself serves it, and as a web server serves it with the files of lonc."""
 import os
 import signal
 import time
@@ -20,7 +20,7 @@ class LiveTest(PageTest):
         self.browser.open(f"http://{self.place}/")
 
     def leave_message(self, host):
-        """As lonnet does it when it was told con_lost."""
+        """As lonnet does when it gets con_lost."""
         (self.lonc.sockets / "delayed" / f"{int(time.time()) - 100}.1.1.put.{host}").write_text("put:msu:korte:x")
 
 
@@ -37,7 +37,7 @@ class EndpointTest(LiveTest):
         self.assert_no_complaint()
 
     def test_one_down_and_back(self):
-        """Without being asked it says so within a few seconds, and again when all is well."""
+        """Without any action it says so within a few seconds, and again when all is well."""
         self.show()
         self.wait_sentence("All is well")
         self.leave_message("msul1")
@@ -56,7 +56,7 @@ class EndpointTest(LiveTest):
         self.assert_no_complaint()
 
     def test_daemon_gone(self):
-        """The page is open and lonc is killed: it says so, keeps what it knew, and goes on by itself."""
+        """The page is open and lonc is killed: it says so, keeps the last status, and recovers without any action."""
         self.show()
         self.wait_sentence("All is well")
         self.lonc.process.kill()
@@ -71,16 +71,16 @@ class EndpointTest(LiveTest):
         self.lonc.start()
         self.wait_sentence("All is well")
 
-    def test_paused_peer(self):
+    def test_drained_peer(self):
         self.lonc.admin().post("/drain", {"peers": ["msul1"]})
-        wait_for(lambda: self.lonc.admin().peer("msul1")["state"] == "paused", "it is paused")
+        wait_for(lambda: self.lonc.admin().peer("msul1")["state"] == "drained", "it is drained")
         self.show()
-        self.wait_sentence("1 peer is paused.")
+        self.wait_sentence("1 peer is drained.")
         self.assertIn("loncctl reconnect", self.browser.text("#causes"))
         self.assertTrue(self.browser.title().startswith("·"), self.browser.title())
 
     def test_hung_daemon(self):
-        """Stopped in the middle: what is shown is called by its age."""
+        """Stopped in the middle: the page shows the age of its data."""
         self.show()
         self.wait_sentence("All is well")
         self.lonc.process.send_signal(signal.SIGSTOP)
@@ -94,7 +94,7 @@ class EndpointTest(LiveTest):
 
 class FilesTest(LiveTest):
     def test_beside_the_files_of_lonc(self):
-        """Apache's /lon-status/: the page stands beside the files that lonc writes."""
+        """Apache's /lon-status/: the page is next to the files that lonc writes."""
         files = self.folder(self.lonc.status_file.parent)
         self.browser.open(files.url)
         self.wait_sentence("All is well: all 3 peers are up")

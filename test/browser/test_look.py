@@ -1,11 +1,11 @@
-"""How the status page can be looked at and handled: widths, colours, screen readers, the keyboard, many peers."""
+"""Appearance and operation of the status page: widths, colours, screen readers, the keyboard, many peers."""
 from browser.documents import campus, peer, status, troubled
 from browser.page_test import BesideFileTest
 from e2e.harness import wait_for
 
 TAB, ENTER, SPACE = "\ue004", "\ue007", " "
 
-# The text nodes that are seen, and whose contrast to what is behind them is below that of WCAG AA.
+# The visible text nodes whose contrast to their background is below that of WCAG AA.
 CONTRAST = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const linear = (c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
@@ -38,7 +38,7 @@ class LookTest(BesideFileTest):
     def assert_no_sideways_scroll(self):
         widest = self.browser.run("return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
         self.assertLessEqual(widest, self.browser.run("return innerWidth"))
-        # What sticks out of a box that hides it would be missed by the above.
+        # Content that is clipped by its box would be missed by the check above.
         outside = self.browser.run("""
           return [...document.querySelectorAll('main *, header *, footer *')]
             .filter((each) => each.checkVisibility() && !each.closest('.hide, thead, svg'))
@@ -75,7 +75,7 @@ class LookTest(BesideFileTest):
         self.picture("troubles-dark")
 
     def test_screen_reader(self):
-        """Landmarks, names and tables, also where the rows are cards."""
+        """Landmarks, names and tables, even if the rows are cards."""
         for width in (1200, 320):
             self.show(troubled(), "3 of 37", width=width)
             told = self.browser.accessibility()
@@ -93,7 +93,7 @@ class LookTest(BesideFileTest):
                 if role in ("button", "link", "searchbox", "image", "img", "table", "region", "combobox"):
                     self.assertTrue(name, f"{role} without a name at {width}")
             images = [name for role, name, _ in told if role in ("image", "img")]
-            self.assertEqual(len(images), 3, images)  # the curves; marks are for the eye alone
+            self.assertEqual(len(images), 3, images)  # the curves; marks are only visual
             self.assertRegex(images[0], r"^Requests: now [\d.,]+/s, highest [\d.,]+/s")
             spoken = [properties["live"] for role, _, properties in told if role == "status"]
             self.assertEqual(spoken, ["polite"])
@@ -135,7 +135,7 @@ class HandlingTest(BesideFileTest):
         wait_for(lambda: self.rows() == left, "those are left that match")
         self.assertEqual(self.titles()[0], "Connection refused")
         self.assertEqual(self.browser.texts("#causes tbody th"), ["msul1", "msul10", "msul13"])
-        # A refresh changes neither what is filtered, nor where the reader is.
+        # A refresh changes neither the filter nor the position of the reader.
         self.browser.run("scrollTo(0, 200)")
         self.files.put(status(campus()))
         self.browser.run("ask()")
@@ -172,7 +172,7 @@ class HandlingTest(BesideFileTest):
         self.assertEqual(self.rows()[0], "msul4")
 
     def test_thousand_peers(self):
-        """All away but a few: what is shown at first is bounded, and all can be seen."""
+        """Almost all away: the number shown at first is limited, and all can be shown."""
         peers = [peer(f"msul{number}", "away" if number % 5 else "up", "Connection refused" if number % 5 else None)
                  for number in range(1000)]
         self.show(status(peers), "800 of 1,000 peers are away.")

@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t read_size = 64 * 1024;
-constexpr auto after_con_lost = 5ms;   // so that a peer that is away does not get all requests
-constexpr auto after_leaving = 10ms;   // so that those who wait for an answer are most of all
+constexpr auto after_con_lost = 5ms;   // so that most requests do not go to a peer that is away
+constexpr auto after_leaving = 10ms;   // so that most clients are waiting for an answer
 constexpr auto between_reads = 2ms;    // of a slow reader
 constexpr std::size_t slow_read = 7;
 constexpr unsigned worker_patience = 2;
@@ -47,7 +47,7 @@ void Client::begin(Time now) {
     left_on_connection_ = habit_ == Habit::kept ? 50 : 1;
     in_.clear();
   }
-  if (habit_ == Habit::worker && con_lost_in_a_row_ >= worker_patience) {
+  if (habit_ == Habit::worker && field_.dialect.closes_on_demand && con_lost_in_a_row_ >= worker_patience) {
     con_lost_in_a_row_ = 0;
     is_closing_connection_ = true;
     closing_deadline_ = now + field_.limit;
@@ -67,7 +67,7 @@ bool Client::connect() {
   at.sun_family = AF_UNIX;
   (field_.directory + "/" + peer_).copy(at.sun_path, sizeof at.sun_path - 1);
   if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
-    socket_.reset();  // lonc is being started, the host is gone, or more wait to be accepted than may
+    socket_.reset();  // lonc is being started, the host is gone, or the backlog is full
     return false;
   }
   watched_ = 0;
@@ -108,14 +108,14 @@ bool Client::send() {
 
 void Client::serve(std::uint32_t events) {
   if (!socket_) return;
-  // Refused while it still writes: what was answered is there to be read.
+  // Refused while it is still writing: the answer can be read.
   if ((events & EPOLLOUT) != 0 && !out_.empty() && !send()) out_.clear();
   if (socket_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read();
   if (socket_ && habit_ == Habit::leaving && out_.empty() && !waiting_.empty()) leave();
 }
 
 void Client::read() {
-  std::array<char, read_size> buffer;  // NOLINT: it is filled by recv
+  std::array<char, read_size> buffer;  // NOLINT: filled by recv
   const std::size_t size = habit_ == Habit::slow ? slow_read + in_.size() / 4 : buffer.size();
   const ssize_t got = ::recv(socket_.get(), buffer.data(), std::min(size, buffer.size()), MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN) return;
@@ -142,6 +142,11 @@ void Client::take_lines() {
 }
 
 void Client::take(std::string_view line) {
+  if (field_.dialect.is_memcache) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with("VALUE ") || line == "END") return;
+    if (line.starts_with("SERVER_ERROR ")) line = "con_lost";
+  }
   if (waiting_.empty()) {
     if (!is_closing_connection_) field_.judge.unasked();
     return;
@@ -154,7 +159,7 @@ void Client::take(std::string_view line) {
   }
   ++con_lost_in_a_row_;
   pause(after_con_lost);
-  left_on_connection_ = 0;  // to another peer
+  left_on_connection_ = 0;  // continue with another peer
 }
 
 void Client::end(bool is_excused) {

@@ -1,4 +1,4 @@
-// One client of lonc with its habit. It does one step whenever its socket is ready or its pause is over.
+// One client of lonc with its habit. It takes one step whenever its socket is ready or its pause is over.
 #pragma once
 
 #include "bench/wire.hpp"
@@ -17,24 +17,25 @@ enum class Habit {
   kept,        // one connection for many
   packet,      // several lines in one write
   bytewise,    // a byte at a time
-  half_close,  // says that it has no more to ask
-  leaving,     // goes before the answer
+  half_close,  // closes its writing direction after its request
+  leaving,     // leaves before the answer
   slow,        // reads a few bytes at a time
   worker,      // after con_lost twice it sends close_connection_exit, as an Apache worker of 2002 does
 };
 inline constexpr unsigned habits = 8;
 
-// What all clients share.
+// Shared by all clients.
 struct Field {
   std::string directory;          // of the sockets
   unsigned peers = 20;
-  std::chrono::milliseconds limit{20'000};  // after which a request without an answer is hung
+  Dialect dialect{};
+  std::chrono::milliseconds limit{20'000};  // after which a request without an answer counts as hung
   std::uint64_t asked = 0;
-  std::uint64_t enough = 0;       // no request is begun from then on
-  bool is_paused = false;         // the driver looks at the memory
-  bool is_lonc_down = false;      // the driver has ended lonc, or is about to
-  std::uint64_t lives = 0;        // how often it did so
-  std::set<std::string> moving{}; // hosts that the driver takes away or moves
+  std::uint64_t enough = 0;       // total number of requests
+  bool is_paused = false;         // the driver measures the memory
+  bool is_lonc_down = false;      // the driver has ended lonc, or is about to end it
+  std::uint64_t lives = 0;        // how often it has ended lonc
+  std::set<std::string> moving{}; // hosts that the driver is removing or moving
   int epoll = -1;
   Judge judge{};
 };
@@ -44,11 +45,11 @@ class Client {
   using Time = Judge::Time;
 
   Client(Field& field, unsigned number, std::uint64_t seed)
-      : field_(field), habit_(static_cast<Habit>(number % habits)), number_(number), requests_(seed) {}
+      : field_(field), habit_(static_cast<Habit>(number % habits)), number_(number), requests_(field.dialect, seed) {}
 
   // The socket is ready.
   void serve(std::uint32_t events);
-  // Begins, goes on after a pause, and looks at the time.
+  // Starts, continues after a pause, and checks the time limits.
   void look(Time now);
   bool is_idle() const { return waiting_.empty(); }
 
@@ -60,7 +61,7 @@ class Client {
   void read();
   void take_lines();
   void take(std::string_view line);
-  // The connection is over: what waits has its verdict.
+  // The connection is over: waiting requests get their verdict.
   void end(bool is_excused);
   void leave();
   void pause(std::chrono::milliseconds time);
@@ -74,7 +75,7 @@ class Client {
   bench::Socket socket_;
   std::uint32_t watched_ = 0;
   std::string peer_;
-  std::uint64_t life_ = 0;  // of lonc, when the connection was made
+  std::uint64_t life_ = 0;  // field_.lives when the connection was made
   std::deque<Expectation> waiting_;
   std::string in_;
   std::string out_;

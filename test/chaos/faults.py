@@ -4,29 +4,26 @@ import resource
 import signal
 import time
 
-# Kinds and their weights: what befalls a peer is cheap, what befalls lonc makes everybody start anew.
+# Kinds and their weights: a fault of a peer affects little, a fault of lonc makes all clients start again.
 PEER_FAULTS = {"fin": 10, "rst": 10, "omit": 10, "half": 10, "double": 10, "unasked": 10, "empty": 10, "garbage": 10,
                "late": 10, "copy": 10, "silent": 10, "freeze": 6, "kill": 6}
 LONC_FAULTS = {"usr1": 8, "hup": 8, "spool": 4, "descriptors": 3, "term": 1, "kill lonc": 1}
-# Clients that come while lonc has no descriptor left may read end of file in place of con_lost: only on demand.
-DEFAULT = {*PEER_FAULTS, *LONC_FAULTS} - {"descriptors"}
+DEFAULT = {*PEER_FAULTS, *LONC_FAULTS}
 LONC_SHARE = 0.005  # of all faults
 
 
 class Faults:
-    """`field` is a run.Run: its peers, its lonc and its load."""
-
-    def __init__(self, field, random):
-        self.field, self.random = field, random
+    def __init__(self, trial, random):
+        self.trial, self.random = trial, random
         self.counts = {}
         self.limit_until = None
         self.full_until = None
-        self.settled_at = {}  # host: when what was done to it is over for its clients
+        self.settled_at = {}  # host: when the effect of a fault is over for its clients
         self.is_in_table = {"added": True, "moved": False}
 
     def step(self, now):
-        """One fault, and the end of those that last."""
-        for peer in self.field.peers:
+        """Causes one fault, and ends lasting ones that are due."""
+        for peer in self.trial.peers:
             if peer.stopped_until and now >= peer.stopped_until:
                 peer.thaw()
         if self.limit_until and now >= self.limit_until:
@@ -35,17 +32,17 @@ class Faults:
             self.free_spool()
         for host in [host for host, end in self.settled_at.items() if now >= end]:
             del self.settled_at[host]
-            self.field.load.tell(f"settled {host}")
+            self.trial.load.tell(f"settled {host}")
         is_lonc = self.random.random() < LONC_SHARE
         faults = LONC_FAULTS if is_lonc else PEER_FAULTS
         kind = self.random.choices(list(faults), list(faults.values()))[0]
-        if kind not in self.field.kinds:
+        if kind not in self.trial.kinds:
             return
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if is_lonc:
             self.at_lonc(kind)
         else:
-            self.at_peer(self.random.choice(self.field.peers), kind)
+            self.at_peer(self.random.choice(self.trial.peers), kind)
 
     def at_peer(self, peer, kind):
         if peer.stopped_until:
@@ -62,7 +59,7 @@ class Faults:
             peer.fault(kind)
 
     def at_lonc(self, kind):
-        lonc = self.field.lonc
+        lonc = self.trial.lonc
         if kind == "usr1":
             lonc.process.send_signal(signal.SIGUSR1)
         elif kind == "hup":
@@ -72,56 +69,56 @@ class Faults:
         elif kind == "spool":
             self.fill_spool()
         else:
-            self.field.load.tell("down")
+            self.trial.load.tell("down")
             self.limit_until = None
             lonc.process.send_signal(signal.SIGTERM if kind == "term" else signal.SIGKILL)
             lonc.process.wait(30)
             lonc.start()
-            self.field.load.tell("up")
+            self.trial.load.tell("up")
 
     def reload(self):
-        """The last host comes and goes, the one before it moves between two addresses."""
-        what, host = self.random.choice((("added", self.field.comes_and_goes), ("moved", self.field.moves)))
+        """The last host is added or removed, the one before it moves between two addresses."""
+        what, host = self.random.choice((("added", self.trial.comes_and_goes), ("moved", self.trial.moves)))
         self.is_in_table[what] = not self.is_in_table[what]
-        self.field.load.tell(f"moving {host}")
+        self.trial.load.tell(f"moving {host}")
         self.settled_at[host] = time.monotonic() + 5
         if what == "added" and not self.is_in_table["added"]:
-            self.settled_at[host] = float("inf")  # until it is there again
-        self.field.write_hosts(self.is_in_table["added"], self.is_in_table["moved"])
-        self.field.lonc.process.send_signal(signal.SIGHUP)
+            self.settled_at[host] = float("inf")  # until it is added again
+        self.trial.write_hosts(self.is_in_table["added"], self.is_in_table["moved"])
+        self.trial.lonc.reload()
 
     def use_up_descriptors(self):
         if self.limit_until:
             return
-        pid = self.field.lonc.process.pid
+        pid = self.trial.lonc.process.pid
         self.old_limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.field.lonc.descriptors() + 3, self.old_limit[1]))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.trial.lonc.descriptors() + 3, self.old_limit[1]))
         self.limit_until = time.monotonic() + self.random.uniform(0.1, 1)
 
     def free_descriptors(self):
         self.limit_until = None
-        pid = self.field.lonc.process.pid
+        pid = self.trial.lonc.process.pid
         if os.path.exists(f"/proc/{pid}"):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, self.old_limit)
 
     def fill_spool(self):
         if self.full_until:
             return
-        with (self.field.lonc.spool / ".filling").open("wb", buffering=0) as filling:
+        with (self.trial.lonc.spool / ".filling").open("wb", buffering=0) as filling:
             try:
                 while True:
                     filling.write(b"x" * 4096)
             except OSError:
-                pass  # it is full
+                pass  # the disk is full
         self.full_until = time.monotonic() + self.random.uniform(0.1, 3)
 
     def free_spool(self):
         self.full_until = None
-        (self.field.lonc.spool / ".filling").unlink()
+        (self.trial.lonc.spool / ".filling").unlink()
 
     def end(self):
-        """Everything is well again from now on."""
-        for peer in self.field.peers:
+        """Ends all faults."""
+        for peer in self.trial.peers:
             if peer.stopped_until:
                 peer.thaw()
             peer.fault("well")
@@ -129,5 +126,4 @@ class Faults:
             self.free_descriptors()
         if self.full_until:
             self.free_spool()
-        self.field.write_hosts(True, self.is_in_table["moved"])
-        self.field.lonc.process.send_signal(signal.SIGHUP)
+        self.trial.end_faults(is_moved=self.is_in_table["moved"])

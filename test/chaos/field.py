@@ -1,4 +1,4 @@
-"""The field of a chaos run: peers, lonc and clients, each a process of its own, in one temporary directory."""
+"""The field of a chaos run: peers, lonc and clients, each its own process, in one temporary directory."""
 import json
 import os
 import pathlib
@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+from support.waiting import wait_for
+
 OWN_ID = "data1"
 SETTINGS = {
     "request-timeout": "300ms", "connect-timeout": "300ms", "pong-timeout": "300ms", "connect-wait": "200ms",
@@ -17,18 +19,8 @@ SETTINGS = {
 }
 
 
-def wait_for(condition, what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.005)
-    raise RuntimeError(f"waited in vain for: {what}")
-
-
 def end_process(process, first=signal.SIGTERM, seconds=10):
-    """By its id, and a stopped one as well."""
+    """By its id; works for a stopped process as well."""
     if process.poll() is None:
         for number in (first, signal.SIGCONT):
             process.send_signal(number)
@@ -40,7 +32,7 @@ def end_process(process, first=signal.SIGTERM, seconds=10):
 
 
 class Peer:
-    """One host. Its process may be killed and started anew; its journal stays."""
+    """One host. Its process may be killed and restarted; its journal is kept."""
 
     def __init__(self, program, host, address, port, journal, options):
         self.host, self.address = host, address
@@ -58,11 +50,15 @@ class Peer:
             raise RuntimeError(f"{self.host} at {self.address} does not start")
         self.port = int(port)
 
+    def listen_on(self, port):
+        """Used from the next start on, in place of port 0."""
+        self.command[self.command.index("--port") + 1] = str(port)
+
     def fault(self, line):
         try:
             os.write(self.process.stdin.fileno(), line.encode() + b"\n")
         except BlockingIOError:
-            pass  # it has been stopped for long
+            pass  # it has been stopped for a long time
 
     def kill(self):
         self.process.kill()
@@ -88,9 +84,35 @@ class Peer:
         self.close_pipes()
 
     def delayed(self):
-        """The numbers of the delayed messages that it has received, in their order."""
+        """The numbers of the delayed messages that it has received, in order of arrival."""
         lines = self.journal.read_text().splitlines() if self.journal.exists() else []
         return [int(line.split(":")[1]) for line in lines]
+
+
+def hash_of(request):
+    """FNV-1a, as in token.cpp."""
+    value = 14695981039346656037
+    for byte in request.encode():
+        value = (value ^ byte) * 1099511628211 % (1 << 64)
+    return value
+
+
+def is_answer(line, host, request):
+    """Whether it is the answer of `host` to exactly this request."""
+    words = line.split(":")
+    return len(words) > 4 and words[:2] == ["A", host] and words[4] == f"{hash_of(request):x}"
+
+
+def ask(path, line, seconds=10):
+    """The answer of a relay on a new connection; empty if there is none."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(seconds)
+            client.connect(str(path))
+            client.sendall(line.encode() + b"\n")
+            return client.recv(4096).decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 class Lonc:
@@ -114,7 +136,7 @@ class Lonc:
         self.spool = directory / "sockets/delayed"
 
     def give_spool_a_disk(self):
-        """A small one of its own, which can be filled; what is in the way of that, or an empty text."""
+        """Mounts a small file system, which can be filled; returns the reason if that fails, or an empty text."""
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "tmpfs", str(self.spool)],
                               capture_output=True, text=True, check=False)
         self.has_disk = done.returncode == 0
@@ -125,33 +147,46 @@ class Lonc:
         new = path.with_suffix(".new")
         new.write_text("".join(f"{host}:msu:library:{host}.example.org:{address}\n"
                                for host, address in hosts.items()))
-        # lonc would wait until it is sure that nobody writes it, and then for the next change.
+        # Otherwise lonc would wait until it is sure that nobody is writing the file.
         long_ago = time.time() - 60
         os.utime(new, (long_ago, long_ago))
         new.rename(path)
 
     def start(self, probe="p0"):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors)
-        wait_for(lambda: self.answers(probe) or self.process.poll() is not None, "lonc answers")
-        if self.process.poll() is not None:
+        wait_for(lambda: self.ask(probe) or not self.is_running(), "lonc answers")
+        if not self.is_running():
             raise RuntimeError("lonc does not start: " + (self.directory / "lonc.err").read_text()[-2000:])
 
-    def path(self, host):
-        return self.directory / "sockets" / host
+    def is_running(self):
+        return self.process.poll() is None
 
-    def answers(self, host):
-        """con_lost is an answer as well."""
-        return bool(self.ask(host))
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
 
-    def ask(self, host, line="chaosprobe", seconds=10):
+    def ask(self, host, line="chaosprobe"):
+        """con_lost also counts as an answer."""
+        return ask(self.directory / "sockets" / host, line)
+
+    def leave_message(self, name, text, changed):
+        """False if the disk is full: a real program would report that to its user."""
+        new = self.spool / ".new"
         try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(seconds)
-                client.connect(str(self.path(host)))
-                client.sendall(line.encode() + b"\n")
-                return client.recv(4096).decode(errors="replace").strip()
+            new.write_text(text)
+            os.utime(new, (changed, changed))
+            new.rename(self.spool / name)
         except OSError:
-            return ""
+            new.unlink(missing_ok=True)
+            return False
+        return True
+
+    def waiting_messages(self):
+        return [name for name in os.listdir(self.spool) if name[0].isdigit()]
+
+    def log_lines(self):
+        """Of all its processes, including rotated files."""
+        files = sorted((self.directory / "perl/logs").glob("lonc.log*"))
+        return [line for file in files for line in file.read_text(errors="replace").splitlines()]
 
     def resident_kb(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -171,12 +206,12 @@ class Lonc:
 
 
 class Load:
-    """The clients. Each command is over when they have said so; the last line of counts is `counts`."""
+    """The clients. They confirm each command; the last line of counts is `counts`."""
 
-    def __init__(self, program, sockets, peers, requests, seed, limit_ms):
+    def __init__(self, program, sockets, peers, requests, seed, limit_ms, options=()):
         self.process = subprocess.Popen(
             [str(program), "--sockets", str(sockets), "--peers", str(peers), "--requests", str(requests),
-             "--seed", str(seed), "--limit-ms", str(limit_ms)],
+             "--seed", str(seed), "--limit-ms", str(limit_ms), *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.counts = {}
         self.complaints = []
@@ -216,6 +251,6 @@ class Load:
         try:
             self.process.stdin.close()
         except BrokenPipeError:
-            pass  # what was not read any more
+            pass  # commands that were no longer read
         self.process.stdout.close()
         self.process.stderr.close()

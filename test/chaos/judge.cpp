@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t most_complaints = 20;
 constexpr std::size_t shown = 24;
-constexpr std::uint32_t most_serials = 1U << 30;  // a mutilated line must not take all memory
+constexpr std::uint32_t most_serials = 1U << 30;  // a damaged line must not take all memory
 
 const char* name_of(Verdict verdict) {
   switch (verdict) {

@@ -1,4 +1,4 @@
-// Says of each request what became of it, and counts. It knows no sockets and no clock.
+// Decides the outcome of each request, and counts outcomes. It knows no sockets and no clock.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@ enum class Verdict {
   waiting,   // not decided yet
   right,     // an answer that its peer gave to a request of exactly these bytes
   con_lost,
-  crossed,   // an answer to another request or of another peer, or bytes that are no whole answer
-  doubled,   // an answer that somebody had before
+  crossed,   // an answer to another request or of another peer, or bytes that are no complete answer
+  doubled,   // an answer that was already delivered
   lost,      // the connection ended without an answer, and nothing excuses it
   hung,      // no answer within the limit
   excused,   // ended without an answer: the client left, or lonc was killed or lost this host
@@ -35,13 +35,13 @@ class Judge {
 
   static Expectation expect(std::string peer, std::string_view request, Time deadline);
 
-  // A whole line without its line end. A line for a request that is decided already is counted as late.
+  // A complete line without its line end. A line for a request that has been decided already is counted as late.
   Verdict answered(Expectation& request, std::string_view line);
-  // A line while nothing was asked.
+  // A line without a pending request.
   void unasked();
-  // End of file or an error in place of the answer.
+  // End of file or an error instead of the answer.
   Verdict ended(Expectation& request, bool is_excused);
-  // Hung, when its time is over.
+  // Hung if its deadline has passed.
   Verdict look(Expectation& request, Time now);
 
   std::uint64_t count(Verdict verdict) const;
@@ -49,13 +49,13 @@ class Judge {
   std::uint64_t decided() const;
   // Nothing crossed, doubled, lost, hung or late.
   bool is_content() const;
-  // What was wrong first, at most a few lines. With the first bytes of the request and of the answer.
+  // The first faults, at most a few lines, with the first bytes of the request and of the answer.
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
   Verdict verdict_of(const Expectation& request, std::string_view line);
   Verdict decide(Expectation& request, Verdict verdict, std::string_view line);
-  // True if it was so already.
+  // True if it was marked already.
   bool mark_delivered(std::uint64_t incarnation, std::uint32_t serial);
 
   std::map<Verdict, std::uint64_t> counts_;

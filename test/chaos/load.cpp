@@ -1,6 +1,6 @@
-// chaos-load: clients of all habits, and the judge of what they get. The driver tells it on standard input what it
-// does to lonc: `down` (before lonc is ended), `up`, `pause`, `go`, `moving HOST`, `settled HOST`, `stop`. Prints one
-// line of JSON, after what was wrong; exits with 1 when the judge is not content.
+// chaos-load: clients of all habits, and the judge of their answers. The driver reports on standard input what it does
+// to lonc: `down` (before lonc is ended), `up`, `pause`, `go`, `moving HOST`, `settled HOST`, `stop`. Prints the
+// faults, then one line of JSON; exits with 1 if the judge found a fault.
 #include "bench/options.hpp"
 #include "chaos/client.hpp"
 
@@ -34,6 +34,10 @@ class Load {
     options.get("requests", field_.enough);
     options.get("seed", seed);
     options.get("clients", clients);
+    field_.dialect.is_memcache = options.number("memcache", 0) != 0;
+    field_.dialect.encrypts = options.number("encrypts", 1) != 0;
+    field_.dialect.closes_on_demand = options.number("workers", 1) != 0;
+    options.get("longest", field_.dialect.longest);
     field_.limit = std::chrono::milliseconds(options.number("limit-ms", field_.limit.count()));
     field_.epoll = epoll_.get();
     for (unsigned i = 0; i != clients; ++i)

@@ -1,12 +1,11 @@
-// chaos-peer: a lond that misbehaves when told to. Standard input takes the faults, one a line; each befalls the next
-// request, or all connections at once. Every answer says which request it is for (token.hpp). Raw epoll, one thread:
+// chaos-peer: a lond that misbehaves on command. Standard input takes the faults, one per line; each affects the next
+// request, or all connections at once. Every answer says which request it answers (token.hpp). Raw epoll, one thread:
 // to freeze it, stop the process.
 #include "bench/options.hpp"
 #include "bench/wire.hpp"
 #include "chaos/token.hpp"
 
-#include <lonc/core/session_cipher.hpp>
-#include <lonc/core/session_key.hpp>
+#include <lonc/core/wire/session_cipher.hpp>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -31,7 +30,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view challenge = "1234567890";
 constexpr std::string_view build_key = "81234A0ABCDEF9870BCD0045678";
-constexpr std::string_view delayed_word = "chaosdelayed:";  // what the driver leaves in the spool
+constexpr std::string_view delayed_word = "chaosdelayed:";  // begins the messages that the driver leaves in the spool
 constexpr std::size_t big_answer = 100'000;
 
 struct Connection {
@@ -40,12 +39,12 @@ struct Connection {
   std::string in;
   std::string out;
   Clock::time_point held_until{};
-  std::string copy;  // of an answer, to be sent on its own
+  std::string copy;  // of an answer, to be sent separately
   Clock::time_point copy_at{};
   bool is_silent = false;
   bool closes_after = false;
-  bool had_too_much = false;    // lines that nobody asked for: then none is left out on this connection, as
-  bool had_too_little = false;  // one of each in a batch leaves the count right
+  bool had_too_much = false;  // it sent unsolicited lines: then none is omitted on this connection, since
+  bool had_too_little = false;  // one of each in a batch would leave the count correct
 };
 
 class Peer {
@@ -60,6 +59,9 @@ class Peer {
     options.get("port", port);
     options.get("journal", journal);
     options.get("combine-faults", combine_);
+    unsigned memcache = 0;
+    options.get("memcache", memcache);
+    is_memcache_ = memcache != 0;
     incarnation_ = (static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()) << 8U) ^
                    static_cast<std::uint64_t>(::getpid());
     cipher_ = lonc::core::SessionCipher(lonc::core::derive_session_key(id_, client_, std::string(build_key)));
@@ -75,7 +77,7 @@ class Peer {
     std::array<epoll_event, 64> events{};
     while (!is_over_) {
       const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), held_ > 0 ? 5 : 500);
-      // Before what has come is read: so what is late meets requests that are under way.
+      // Before input is read: so late answers arrive during later requests.
       if (held_ > 0) release();
       for (int i = 0; i < count; ++i) serve(events[static_cast<std::size_t>(i)]);
     }
@@ -119,7 +121,7 @@ class Peer {
         is_next_silent_ = false;
       } else if (fault == "silent") {
         is_next_silent_ = true;
-      } else if (faults_.size() < 4) {  // a peer that nobody asks does not save them up
+      } else if (faults_.size() < 4) {  // a peer without requests does not accumulate faults
         faults_.push_back(fault);
       }
     }
@@ -139,7 +141,7 @@ class Peer {
     return true;
   }
 
-  // All that is here is answered by one write: lonc writes a batch in one piece.
+  // All available input is answered by one write: lonc writes a batch in one piece.
   bool read_all(Connection& connection) {
     while (true) {
       const ssize_t got = ::recv(connection.socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -162,7 +164,9 @@ class Peer {
   void answer(Connection& connection, std::string_view line) {
     if (connection.closes_after) return;
     std::string& out = connection.out;
-    if (line == "init") {
+    if (is_memcache_) {
+      if (line.starts_with("get ") && line.ends_with('\r')) request(connection, line.substr(4, line.size() - 5), false);
+    } else if (line == "init") {
       out.append(challenge) += '\n';
     } else if (line == challenge) {
       out += "ok\n";
@@ -190,7 +194,8 @@ class Peer {
     if (line.starts_with(delayed_word)) {
       const std::string entry = std::string(line) + "\n";
       if (::write(journal_.get(), entry.data(), entry.size()) < 0) fail("journal");
-      connection.out += "ok\n";
+      connection.closes_after = take("half");  // it has received the message, but lonc cannot know that
+      connection.out += connection.closes_after ? "o" : "ok\n";
       return;
     }
     std::string text = write({Kind::answer, id_, incarnation_, ++serial_, hash_of(line)});
@@ -206,7 +211,8 @@ class Peer {
       text += "\x01\xff\xfe\x80 \r \x7f";
     }
     if (take("half")) {
-      connection.out += text.substr(0, text.size() / 2);
+      say(connection, text, false);
+      connection.out.resize(connection.out.size() - text.size() / 2);
       connection.closes_after = true;
       return;
     }
@@ -220,7 +226,7 @@ class Peer {
     const std::size_t before = connection.out.size();
     if (take("double")) say(connection, text, is_encrypted);
     if (take("unasked")) say(connection, write({Kind::unasked, id_, incarnation_, ++serial_, 0}), false);
-    if (take("empty")) connection.out += '\n';
+    if (take("empty")) connection.out += is_memcache_ ? "\r\n" : "\n";
     connection.had_too_much = connection.had_too_much || connection.out.size() != before;
     if (!faults_.empty() && faults_.front().starts_with("copy ") && connection.copy.empty()) {
       connection.copy = connection.out.substr(begin);
@@ -232,6 +238,10 @@ class Peer {
   }
 
   void say(Connection& connection, const std::string& text, bool is_encrypted) {
+    if (is_memcache_) {
+      connection.out += "VALUE k 0 " + std::to_string(text.size()) + "\r\n" + text + "\r\nEND\r\n";
+      return;
+    }
     if (is_encrypted) {
       cipher_.encrypt(text, encrypted_);
       connection.out += encrypted_;
@@ -289,6 +299,7 @@ class Peer {
   std::string id_ = "p0";
   std::string client_ = "data1";
   unsigned combine_ = 0;
+  bool is_memcache_ = false;  // for a relay that speaks only this protocol
   std::uint64_t incarnation_ = 0;
   std::uint32_t serial_ = 0;
   Socket epoll_{::epoll_create1(EPOLL_CLOEXEC)};

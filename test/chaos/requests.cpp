@@ -1,5 +1,6 @@
 #include "chaos/requests.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -14,7 +15,8 @@ constexpr std::array<std::string_view, 8> words{"get:", "load", "ls:", "put:", "
 
 Request Requests::next(bool may_be_huge) {
   std::string text = command(may_be_huge);
-  if (below(16) == 0) return {"encrypt:" + text, text};
+  if (dialect_.is_memcache) return {"get " + text + "\r", text};
+  if (dialect_.encrypts && below(16) == 0) return {"encrypt:" + text, text};
   return {text, text};
 }
 
@@ -23,11 +25,12 @@ std::string Requests::command(bool may_be_huge) {
   const std::size_t kind = below(20'000);
   if (kind < 20) length = 1000 + below(30'000);
   if (kind == 20 && may_be_huge) length = 1'000'000 + below(3'000'000);
+  length = std::min(length, dialect_.longest);
   std::string text(words[below(kind % 100 == 0 ? words.size() : words.size() - 2)]);
   if (length <= text.size() || text == "load" || text == "ls:") {
     return length < 3 ? std::string(length, 'x') : (below(2) == 0 ? "load" : "ls");
   }
-  text += std::to_string(++nonce_);  // for as many digits as there is room for: a short one may well be asked twice
+  text += std::to_string(++nonce_);  // as many digits as fit: a short request may occur twice
   if (text.size() > length) text.resize(length);
   text.append(length - text.size(), 'k');
   return text;

@@ -17,7 +17,7 @@ std::string answer_to(std::string_view request, std::uint32_t serial, std::strin
 
 }  // namespace
 
-TEST_CASE("A judge takes the right answer and con_lost", "[chaos]") {
+TEST_CASE("A judge accepts the right answer and con_lost", "[chaos]") {
   Judge judge;
   auto first = Judge::expect("p1", "x", start + 1s);
   auto second = Judge::expect("p1", "ls", start + 1s);
@@ -29,21 +29,21 @@ TEST_CASE("A judge takes the right answer and con_lost", "[chaos]") {
   CHECK(judge.decided() == 3);
 }
 
-TEST_CASE("A judge says what is crossed", "[chaos]") {
+TEST_CASE("A judge detects crossed answers", "[chaos]") {
   Judge judge;
   auto request = Judge::expect("p1", "x", start + 1s);
   SECTION("an answer to another request") { judge.answered(request, answer_to("y", 1)); }
-  SECTION("of another peer") { judge.answered(request, answer_to("x", 1, "p2")); }
-  SECTION("a line that nobody asked for") { judge.answered(request, answer_to("x", 1, "p1", Kind::unasked)); }
+  SECTION("an answer of another peer") { judge.answered(request, answer_to("x", 1, "p2")); }
+  SECTION("an unsolicited line") { judge.answered(request, answer_to("x", 1, "p1", Kind::unasked)); }
   SECTION("half an answer") { judge.answered(request, answer_to("x", 1).substr(0, 12)); }
   SECTION("an empty line") { judge.answered(request, ""); }
-  SECTION("a line while nothing was asked") { judge.unasked(); }
+  SECTION("a line without a pending request") { judge.unasked(); }
   CHECK(judge.count(Verdict::crossed) == 1);
   CHECK_FALSE(judge.is_content());
   CHECK(judge.complaints().size() == 1);
 }
 
-TEST_CASE("A judge says what is doubled, also between requests of the same bytes", "[chaos]") {
+TEST_CASE("A judge detects doubled answers, also between identical requests", "[chaos]") {
   Judge judge;
   auto first = Judge::expect("p1", "x", start + 1s);
   auto second = Judge::expect("p1", "x", start + 1s);
@@ -52,7 +52,7 @@ TEST_CASE("A judge says what is doubled, also between requests of the same bytes
   CHECK_FALSE(judge.is_content());
 }
 
-TEST_CASE("A judge says what is lost, and what excuses it", "[chaos]") {
+TEST_CASE("A judge detects lost answers, unless they are excused", "[chaos]") {
   Judge judge;
   auto first = Judge::expect("p1", "x", start + 1s);
   auto second = Judge::expect("p1", "x", start + 1s);
@@ -62,7 +62,7 @@ TEST_CASE("A judge says what is lost, and what excuses it", "[chaos]") {
   CHECK_FALSE(judge.is_content());
 }
 
-TEST_CASE("A judge says what hangs, and what comes too late", "[chaos]") {
+TEST_CASE("A judge detects hung requests and late answers", "[chaos]") {
   Judge judge;
   auto request = Judge::expect("p1", "x", start + 1s);
   CHECK(judge.look(request, start + 999ms) == Verdict::waiting);

@@ -8,7 +8,7 @@ namespace lonc::chaos {
 
 namespace {
 
-// Takes the number up to the next colon off the line.
+// Removes the number up to the next colon from the line.
 template <typename Number>
 bool take(std::string_view& line, Number& number) {
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number, 16);

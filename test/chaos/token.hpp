@@ -1,5 +1,5 @@
-// What a chaos peer answers: a line that says by itself which request it is for, so that a judge needs no other
-// witness. `KIND:PEER:INCARNATION:SERIAL:HASH:` and padding; the hash is that of all bytes of the request.
+// The answer of a chaos peer: a line that itself says which request it answers, so that a judge needs no other
+// evidence. `KIND:PEER:INCARNATION:SERIAL:HASH:` and padding; the hash is that of all bytes of the request.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace lonc::chaos {
 
 enum class Kind : char {
   answer = 'A',
-  garbled = 'G',  // in the place of an answer, with bytes behind it that are no text
-  unasked = 'U',  // nobody asked for it, so nobody may get it
+  garbled = 'G',  // in place of an answer, followed by bytes that are not text
+  unasked = 'U',  // unsolicited, so no client may get it
 };
 
 struct Token {
@@ -26,7 +26,7 @@ struct Token {
 std::uint64_t hash_of(std::string_view request);
 // Without line end.
 std::string write(const Token& token);
-// Nothing if the line is no whole token.
+// Empty if the line is not a complete token.
 std::optional<Token> read(std::string_view line);
 
 }  // namespace lonc::chaos

@@ -1,5 +1,5 @@
-# The way to lonc that LON-CAPA's lonnet.pm goes, as far as lonc sees it: a new connection for each request, one line
-# each way, SIGUSR1 to the daemon when a peer is lost, and a file for later when a critical command gets no answer.
+# How LON-CAPA's lonnet.pm uses lonc, as far as lonc sees it: a new connection for each request, one line each way,
+# SIGUSR1 to the daemon when a peer is lost, and a file for later when a critical command gets no answer.
 package Lonnet;
 
 use strict;
@@ -15,7 +15,7 @@ sub new {
     return bless {%option, 'dump_count' => 0}, $class;
 }
 
-# One request, one answer, no second try.
+# One request, one answer, no second attempt.
 sub subreply {
     my ($self, $command, $host) = @_;
     my $client = IO::Socket::UNIX->new(Peer => "$self->{'socket-dir'}/$host", Type => SOCK_STREAM, Timeout => 10)
@@ -27,7 +27,7 @@ sub subreply {
     return defined $answer && length $answer ? $answer : 'con_lost';
 }
 
-# Asks lonc to try its peers again, and gives it a moment.
+# Makes lonc try its peers again, and waits a moment.
 sub reconlonc {
     my ($self) = @_;
     open(my $file, '<', $self->{'pid-file'}) or return;
@@ -63,7 +63,7 @@ sub log_permanently {
     close $log;
 }
 
-# The file of a command that is to be delivered later: written in place, and neither renamed nor synced.
+# The file of a command to be delivered later: written in place, and neither renamed nor synced.
 sub delay {
     my ($self, $command, $host) = @_;
     my $count = ++$self->{'dump_count'};
@@ -77,7 +77,7 @@ sub delay {
     return $path;
 }
 
-# A command that must arrive, now or later. What was delayed is believed only when it can be read back.
+# A command that must arrive, now or later. It counts as delayed only if its file can be read back.
 sub critical {
     my ($self, $command, $host) = @_;
     my $answer = $self->reply($command, $host);

@@ -1,5 +1,5 @@
-// lonc-load: many local clients at once on the sockets of a lonc. Each request carries a token of its own, and an
-// answer that belongs to another request is the one thing that must never be seen: then it exits with 1.
+// lonc-load: many local clients at once on the sockets of a lonc. Each request contains a unique token. An answer that
+// belongs to another request must never occur: if it does, the program exits with 1.
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -41,7 +41,7 @@ constexpr std::chrono::milliseconds pause_without_socket{1};
 struct Plan {
   std::vector<std::string> sockets;  // client n uses socket n modulo their number
   unsigned clients = 1;
-  std::uint64_t requests = 0;  // of all clients together; 0: until the time is over
+  std::uint64_t requests = 0;  // of all clients together; 0: until the time is up
   double seconds = 0;  // 0: until the requests are done
   std::uint64_t per_connection = 1;
   double rate = 0;  // requests a second of all clients together; 0: as fast as answers come
@@ -52,7 +52,7 @@ struct Tally {
   std::uint64_t ok = 0;
   std::uint64_t con_lost = 0;
   std::uint64_t error = 0;  // answers that begin with error:
-  std::uint64_t closed = 0;  // end of file in place of an answer
+  std::uint64_t closed = 0;  // end of file instead of an answer
   std::uint64_t no_connect = 0;  // the socket was missing or refused
   std::uint64_t wrong = 0;
   std::vector<std::uint32_t> microseconds;  // of ok and con_lost
@@ -64,11 +64,11 @@ class Client {
   Client(asio::io_context& io, const Plan& plan, unsigned number, std::uint64_t& left, Tally& tally)
       : plan_(plan), number_(number), left_(left), tally_(tally), socket_(io), timer_(io) {}
 
-  // `end` may be brought forward meanwhile.
+  // `end` may be brought forward while this runs.
   asio::awaitable<void> run(const Clock::time_point& end) {
     const auto pace = std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(plan_.rate > 0 ? plan_.clients / plan_.rate : 0));
-    // Clients start spread over one pace, so that the rate is even.
+    // The starts of the clients are spread over one interval, so that the rate is even.
     auto next = Clock::now() + pace * number_ / plan_.clients;
     while (left_ > 0 && Clock::now() < end) {
       if (plan_.rate > 0) {
@@ -103,7 +103,7 @@ class Client {
     const std::string line = (plan_.encrypt ? "encrypt:echo:" : "echo:") + token + "\n";
     const auto start = Clock::now();
     ++asked_;
-    // Asio takes a full backlog for a connect in progress; that shows only now.
+    // Asio treats a full backlog as a connect in progress; that becomes visible only here.
     const auto [unsent, sent] = co_await asio::async_write(socket_, asio::buffer(line), as_result);
     if (unsent == asio::error::not_connected) co_return not_asked();
     const auto [error, size] = co_await asio::async_read_until(socket_, asio::dynamic_buffer(in_), '\n', as_result);
@@ -130,7 +130,7 @@ class Client {
     tally_.microseconds.push_back(static_cast<std::uint32_t>(microseconds));
   }
 
-  // A try without a socket is not a request: it is only counted.
+  // An attempt without a socket is not a request: it is only counted.
   void not_asked() {
     ++tally_.no_connect;
     ++left_;
@@ -162,7 +162,7 @@ Tally carry_out(const Plan& plan) {
   const auto duration = std::chrono::duration<double>(plan.seconds);
   auto end = plan.seconds > 0 ? Clock::now() + std::chrono::duration_cast<Clock::duration>(duration)
                               : Clock::time_point::max();
-  // Told to stop, it ends early and prints what it has.
+  // On SIGTERM it ends early and prints its results so far.
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&end](boost::system::error_code error, int) {
     if (!error) end = Clock::now();

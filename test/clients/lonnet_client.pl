@@ -2,8 +2,8 @@
 # Talks to lonc as lonnet.pm does (Lonnet.pm), from the command line.
 #   lonnet_client.pl [--pid-file FILE] SOCKETDIR HOST CMD...        prints the answer to each command
 #   lonnet_client.pl --critical --perm-log FILE [--pid-file FILE] SOCKETDIR HOST CMD...
-#       prints what a critical command comes to: the answer, con_delayed or con_failed; with --workers N as many
-#       processes at once, each with all commands, `%` in them replaced by its number
+#       prints the outcome of each critical command: the answer, con_delayed or con_failed; with --workers N, N
+#       processes at once, each with all commands, in which `%` is replaced by its number
 #   lonnet_client.pl --load --workers N --requests M [--encrypt] SOCKETDIR HOST...
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ die "lonnet_client.pl: SOCKETDIR HOST ... expected\n" unless defined $first_host
 
 my $lonnet = Lonnet->new(%option{'pid-file', 'perm-log'}, 'socket-dir' => $socket_dir);
 
-# Each worker asks all commands; their outcomes are printed as they come.
+# Each worker sends all commands; their outcomes are printed as they arrive.
 sub criticals {
     my ($host, @commands) = @_;
     my @pids;
@@ -40,7 +40,7 @@ sub criticals {
     return 0;
 }
 
-# Asks its requests one after the other, each with a token of its own; returns [outcome, seconds] for each.
+# Sends its requests one after the other, each with a unique token; returns [outcome, seconds] for each.
 sub work {
     my ($worker, @hosts) = @_;
     return map {

@@ -1,12 +1,8 @@
+#include "ctl/check/checks.hpp"
+#include "ctl/command_table.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/core/error.hpp>
-
-#include <loncctl/check_clock.hpp>
-#include <loncctl/check_daemon.hpp>
-#include <loncctl/check_disk.hpp>
-#include <loncctl/check_peers.hpp>
-#include <loncctl/probe_command.hpp>
+#include <lonc/core/base/error.hpp>
 
 #include <algorithm>
 #include <string>
@@ -24,7 +20,7 @@ constexpr std::uint64_t gigabyte = std::uint64_t{1024} * 1024 * 1024;
 
 }  // namespace
 
-TEST_CASE("a full disk is an error, one that fills is a warning") {
+TEST_CASE("a full disk is an error, a nearly full one is a warning") {
   CHECK_FALSE(judge_room("/x", {.free_bytes = gigabyte, .total_bytes = 100 * gigabyte}));
   CHECK_FALSE(judge_room("/x", {.free_bytes = gigabyte / 4, .total_bytes = gigabyte}));
   CHECK(judge_room("/x", {.free_bytes = gigabyte / 100, .total_bytes = gigabyte})->kind == Problem::Kind::warning);
@@ -37,11 +33,11 @@ TEST_CASE("a full disk is an error, one that fills is a warning") {
       judge_room("/x", {.free_bytes = gigabyte, .total_bytes = gigabyte, .free_files = 0, .total_files = 1000});
   REQUIRE(crowded);
   CHECK(contains(crowded->remedy, "df -i /x"));
-  // btrfs and others count no files; /proc has no room at all.
+  // btrfs and others do not count files; for them the number of free files means nothing.
   CHECK_FALSE(judge_room("/x", {.free_bytes = gigabyte, .total_bytes = gigabyte, .free_files = 0, .total_files = 0}));
 }
 
-TEST_CASE("the clock is judged by the middle of several") {
+TEST_CASE("the clock is compared with the median of several") {
   CHECK_FALSE(judge_clock({}));
   CHECK_FALSE(judge_clock({{"a", 59s}, {"b", -59s}}));
   CHECK_FALSE(judge_clock({{"a", 0s}, {"b", 9h}, {"c", 1s}}));
@@ -54,14 +50,11 @@ TEST_CASE("the clock is judged by the middle of several") {
   CHECK(contains(ahead->remedy, "which of the two"));
 }
 
-TEST_CASE("what a visit to a lond says") {
+TEST_CASE("the result of a connection to a lond") {
   lonc::core::Host host;
   host.id = "msul1";
-  PeerState away;
-  away.state = "away";
-  away.last_error = "Connection refused";
-  PeerState starting;
-  starting.state = "starting";
+  const nlohmann::json away{{"state", "away"}, {"last_error", "Connection refused"}};
+  const nlohmann::json starting{{"state", "starting"}};
   CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", nullptr));
   CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", &starting));
   CHECK(judge_visit(host, "127.0.0.9:5663", {}, "", &away)->remedy == "loncctl reconnect msul1");
@@ -77,32 +70,34 @@ TEST_CASE("what a visit to a lond says") {
   CHECK(closed->text == "msul1 (127.0.0.9:5663): Connection refused");
 }
 
-TEST_CASE("what the daemon says of itself") {
-  StatusDocument status;
-  CHECK(check_daemon(status).empty());
-  status.daemon.spool_trouble = "No space left on device";
-  status.daemon.problems = {"cannot write the pid file /l/lonc.pid: No space left on device"};
-  status.daemon.quarantined = 2;
-  status.daemon.for_unknown_hosts = 1;
-  status.daemon.doubtful = 1;
-  status.peers.resize(3);
-  status.peers[0].id = "msul1";
-  status.peers[0].state = "paused";
-  status.peers[1].state = "up";
-  status.peers[2].id = "msul3";
-  status.peers[2].state = "given_up";
+TEST_CASE("problems that the daemon reports") {
+  CHECK(check_daemon(nlohmann::json::object()).empty());
+  const nlohmann::json status{{"daemon",
+                               {{"problems", {{{"text", "cannot write the pid file"}, {"remedy", "make room"}}}},
+                                {"delayed",
+                                 {{"trouble", "No space left on device"},
+                                  {"remedy", "look at the disk"},
+                                  {"quarantined", 2},
+                                  {"for_unknown_hosts", 1},
+                                  {"doubtful", 1}}}}},
+                              {"peers",
+                               {{{"id", "msul1"}, {"state", "drained"}},
+                                {{"id", "msul2"}, {"state", "up"}},
+                                {{"id", "msul3"}, {"state", "given_up"}}}}};
   const auto problems = check_daemon(status);
   REQUIRE(problems.size() == 7);
   CHECK(problems[0].kind == Problem::Kind::error);
-  CHECK(problems[1].text == status.daemon.problems.front());
-  CHECK(problems[2].text == "2 delayed messages were set aside and will not be sent");
+  CHECK(problems[0].remedy == "look at the disk");
+  CHECK(problems[1].text == "cannot write the pid file");
+  CHECK(problems[1].remedy == "make room");
+  CHECK(problems[2].text == "2 delayed messages were quarantined and will not be sent");
   CHECK(problems[4].kind == Problem::Kind::note);
   CHECK(problems[5].remedy == "loncctl reconnect msul1");
   CHECK(problems[6].remedy == "loncctl reconnect msul3");
   CHECK(std::ranges::none_of(problems, [](const Problem& problem) { return problem.remedy.empty(); }));
 }
 
-TEST_CASE("the first line of ping.pl counts") {
+TEST_CASE("the verdict of a probe is the first line of ping.pl") {
   CHECK(probe_verdict("msul1\n", "msul1") == "ok");
   CHECK(probe_verdict("msul1\r\nmore", "msul1") == "ok");
   CHECK(probe_verdict("con_lost\n", "msul1") == "con_lost");

@@ -1,4 +1,4 @@
-"""The admin endpoint of a node, spoken to as curl would: over its UNIX socket or over TCP."""
+"""The admin endpoint of a node, used as curl would: over its UNIX socket or over TCP."""
 import http.client
 import json
 import socket
@@ -51,7 +51,7 @@ class Admin:
             connection.close()
 
     def raw(self, data):
-        """All that is answered to these bytes."""
+        """The whole answer to these bytes."""
         connection = self.connect()
         connection.connect()
         with connection.sock as wire:

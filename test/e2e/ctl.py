@@ -1,4 +1,4 @@
-"""What the tests of loncctl share: its exit codes, runs with an expected end, runs on a terminal, a web server."""
+"""Shared by the tests of loncctl: its exit codes, runs with an expected exit code, runs on a terminal, a web server."""
 import fcntl
 import http.server
 import os
@@ -26,7 +26,7 @@ class CtlTest(E2eTest):
         return self.run_ctl(node, *words, code=code, **options).stdout
 
     def freeze(self, node):
-        """It listens on, and does nothing, as one whose loop is stuck; thawed at the latest when the test ends."""
+        """It listens, but does nothing, as if its loop were stuck; continued at the latest when the test ends."""
         node.signal(signal.SIGSTOP)
         self.addCleanup(node.signal, signal.SIGCONT)
 
@@ -37,7 +37,7 @@ class CtlTest(E2eTest):
 
 
 class Terminal:
-    """loncctl on a terminal of its own."""
+    """loncctl on its own terminal."""
 
     def __init__(self, node, *words, columns=80, lines=24, environment=None):
         self.master, slave = pty.openpty()
@@ -62,7 +62,7 @@ class Terminal:
         os.close(self.master)
 
     def modes(self):
-        """Echo and line by line, as a shell wants to find its terminal."""
+        """Echo and canonical mode, as a shell expects its terminal."""
         return termios.tcgetattr(self.slave)[3] & (termios.ECHO | termios.ICANON)
 
     def press(self, keys):
@@ -74,7 +74,7 @@ class Terminal:
         return self.text
 
     def finish(self, seconds=10):
-        """The exit code, and all that was shown."""
+        """The exit code and the whole output."""
         deadline = time.monotonic() + seconds * SLOWNESS
         while self.process.poll() is None and time.monotonic() < deadline:
             self.read()
@@ -83,7 +83,7 @@ class Terminal:
 
 
 class Web:
-    """A web server at an address with a port of its own; `answer` to each path, and its clock."""
+    """A web server at an address with its own port; `answer` gives the body for each path, `date` its clock."""
 
     def __init__(self, address, answer, date, status, location):
         web = self

@@ -1,4 +1,4 @@
-"""What all end-to-end tests share: waiting with a deadline, addresses, and a test case that clears up after itself."""
+"""Shared by all end-to-end tests: addresses, and a test case that cleans up after itself."""
 import os
 import pathlib
 import pwd
@@ -9,44 +9,26 @@ import tempfile
 import time
 import unittest
 
+from support.waiting import SLOWNESS, wait_for
+
 TEST_DIR = pathlib.Path(__file__).resolve().parent.parent
 BUILD_DIR = TEST_DIR.parent / "build" / "dev"
 LONC = os.environ.get("LONC_BINARY", str(BUILD_DIR / "src" / "lonc"))
-LONCCTL = os.environ.get("LONC_CTL", str(BUILD_DIR / "src" / "loncctl" / "loncctl"))
+LONCCTL = os.environ.get("LONC_CTL", str(BUILD_DIR / "src" / "ctl" / "loncctl"))
 STANDIN = os.environ.get("LONC_STANDIN", str(BUILD_DIR / "test" / "peers" / "lond-standin"))
 LOAD = os.environ.get("LONC_LOAD", str(BUILD_DIR / "test" / "clients" / "lonc-load"))
-# Bounds on time are multiplied by this: sanitizers and busy machines are slow.
-SLOWNESS = float(os.environ.get("LONC_SLOWNESS", "1"))
-# Where many take part, each of them is slow: with sanitizers, speed under load is not judged, only that it has bounds.
+# With many participants each of them is slow: with sanitizers, only generous limits are checked under load.
 UNDER_LOAD = SLOWNESS**2
 USER = pwd.getpwuid(os.getuid()).pw_name
-PAUSE = 0.01
-# Other users get at what a test leaves, whoever runs it.
+# Other users can access the files of a test, whoever runs it.
 os.umask(0o022)
-
-
-def wait_for(condition, what, seconds=10.0):
-    """Polls until `condition()` is true and returns what it returned; its exceptions count as not yet."""
-    deadline = time.monotonic() + seconds * SLOWNESS
-    last = None
-    while True:
-        try:
-            value = condition()
-            if value:
-                return value
-            last = f"it was {value!r}"
-        except (OSError, LookupError, ValueError, AssertionError) as error:
-            last = repr(error)
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds * SLOWNESS:g} s: {what} ({last})")
-        time.sleep(PAUSE)
 
 
 class Network:
     """Loopback addresses for peers that share one port, as the peers of a lonc do.
 
-    Each test has a prefix of its own within 127.0.0.0/8, and the port is outside the range from which the system
-    takes ports for outgoing connections: a connect to a closed port must not meet itself.
+    Each test has its own prefix within 127.0.0.0/8, and the port is outside the range from which the system
+    takes ports for outgoing connections: a connect to a closed port must not connect to itself.
     """
 
     def __init__(self):
@@ -81,7 +63,7 @@ class Network:
 
 
 class E2eTest(unittest.TestCase):
-    """Makes nodes and stand-ins that end with the test, in the reverse order of their making."""
+    """Creates nodes and stand-ins that end with the test, in reverse order of creation."""
 
     def setUp(self):
         self.network = Network()
@@ -124,7 +106,7 @@ class E2eTest(unittest.TestCase):
         node.stop(check=not failed)
 
     def assert_quick(self, seconds, action, *arguments):
-        """Returns what `action` returned, which must not take longer."""
+        """Returns the result of `action`, which must not take longer."""
         start = time.monotonic()
         value = action(*arguments)
         took = time.monotonic() - start
@@ -140,5 +122,10 @@ class E2eTest(unittest.TestCase):
         self.assertFalse(bad, f"{tally}")
         self.assertGreaterEqual(tally["ok"], least / UNDER_LOAD, f"{tally}")
 
-    def assert_p99_below(self, tally, milliseconds):
-        self.assertLess(tally["p99"] / 1000, milliseconds * UNDER_LOAD, f"{tally}")
+    def assert_not_held_up(self, tally):
+        """Nearly all requests of a load were answered at once.
+
+        A bug that delays a request (an attempt to connect, a lookup, a disk, a long list) delays it for seconds.
+        Smaller times depend as much on the machine as on lonc: the benchmark and the guard judge these.
+        """
+        self.assertLess(tally["p99"] / 1000, 500 * UNDER_LOAD, f"{tally}")

@@ -1,4 +1,4 @@
-"""The nightly loncron, as far as it has to do with lonc: what it reads, counts, signals, renames and starts."""
+"""The nightly loncron, as far as it concerns lonc: what it reads, counts, signals, renames and starts."""
 import os
 import re
 import signal
@@ -7,9 +7,9 @@ import time
 
 from e2e.harness import SLOWNESS
 
-LARGE = 40_000  # bytes from which on the log is renamed
-MAIL_AT = 200  # loncron mails a report when the weighted sum passes this
-TAIL = 100  # lines of the log that it looks at
+LARGE = 40_000  # bytes above which the log is renamed
+MAIL_AT = 200  # loncron mails a report when the weighted sum exceeds this
+TAIL = 100  # lines of the log that it reads
 STATUS_HEAD = re.compile(r"^LONC status .* - parent (?P<pid>\d+)$")
 
 
@@ -62,7 +62,7 @@ class Loncron:
         return True
 
     def check(self):
-        """What it says of the daemon: "responding", or what came of starting it."""
+        """What it reports about the daemon: "responding", or the result of starting it."""
         if self.is_alive():
             os.kill(self.pid(), signal.SIGUSR1)
             return "responding"
@@ -83,7 +83,7 @@ class Loncron:
         return self.is_alive()
 
     def rotate(self):
-        """Renames a log that has become large; says whether it has."""
+        """Renames a log that has become large; returns whether it did."""
         if self.log.stat().st_size <= LARGE:
             return False
         for number in (2, 1):
@@ -97,7 +97,7 @@ class Loncron:
         return self.log.with_name(f"lonc.log.{number}")
 
     def status_lines(self):
-        """{peer: its line}, as it puts them in its page; and the pid in the head."""
+        """{peer: its line}, as on its page; and the pid in the head."""
         head, empty, *lines = self._node.status_text.read_text().splitlines()
         assert not empty, "the line behind the head is blank"
         return {line.split("\t")[1]: line for line in lines}, int(STATUS_HEAD.match(head)["pid"])

@@ -1,4 +1,4 @@
-"""A node of the network: its directories and files, and the real lonc at work in them."""
+"""A node of the network: its directories and files, and the real lonc that works in them."""
 import json
 import os
 import pathlib
@@ -37,7 +37,7 @@ class Client:
         self.socket.sendall(text if isinstance(text, bytes) else text.encode())
 
     def line(self):
-        """The next line without its end; None at end of file."""
+        """The next line without its line end; None at end of file."""
         line = self.file.readline()
         if not line.endswith(b"\n"):
             assert not line, f"end of file within a line: {line[:80]!r}"
@@ -97,7 +97,7 @@ class Node:
         self.hosts = {host.split(":")[0] for host in [*hosts, self.own_id]}
         lines = [host if ":" in host else f"{host}:msu:library:{host}.example.org:{self.network.address(host)}"
                  for host in [*hosts, self.own_id]]
-        # As an administrator's tool does it: never half a file.
+        # As an administrator's tool does: never half a file.
         new = self.hosts_tab.with_suffix(".new")
         new.write_text("".join(line + "\n" for line in dict.fromkeys(lines)))
         new.rename(self.hosts_tab)
@@ -106,7 +106,7 @@ class Node:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     def wait_logged(self, text, seconds=10):
-        """What has happened stands in the log soon after: a thread of its own writes it."""
+        """An event is in the log soon after it happened: a separate thread writes the log."""
         wait_for(lambda: text in self.log(), f"the log says {text}", seconds)
 
     def log_about(self, server):
@@ -160,7 +160,7 @@ class Node:
         os.kill(self.pid(), number)
 
     def age_configuration(self):
-        """As if the files had been there for long: lonc would wait until it is sure that nobody writes them."""
+        """As if the files were old: lonc would otherwise wait until it is sure that nobody is writing them."""
         long_ago = time.time() - 60
         for path in (self.config, self.perl_set_var, self.hosts_tab):
             if path.exists():
@@ -171,7 +171,7 @@ class Node:
         self.process.send_signal(signal.SIGHUP)
 
     def stop(self, check=True):
-        """SIGTERM, and then what must be true of every lonc that was told to stop."""
+        """SIGTERM, and then checks of what must be true of every lonc after a stop."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
@@ -198,7 +198,7 @@ class Node:
     def ctl(self, *words, text="", seconds=30, lonc_user=USER, **options):
         """loncctl for this node, with the same settings; returns the finished process with its output."""
         pairs = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
-        # Somebody else need not be able to reach where the project was cloned.
+        # Another user may not be able to access the directory of the repository.
         program = self.copy_for_everybody(LONCCTL) if "user" in options else LONCCTL
         command = [program, *words, "--config", str(self.config), "--perlsetvar", str(self.perl_set_var),
                    "--user", lonc_user, *pairs]
@@ -215,7 +215,7 @@ class Node:
         return copy
 
     def admin(self, port=None):
-        """The admin socket, or what is at this TCP port."""
+        """The admin socket, or the endpoint at this TCP port."""
         return Admin(("127.0.0.1", port) if port else self.logs / "lonc.admin")
 
     # --- requests
@@ -227,7 +227,7 @@ class Node:
         return Client(self.socket_path(host), timeout)
 
     def request(self, host, line, timeout=10):
-        """As lonnet does it: one connection, one line, one answer; None is end of file."""
+        """As lonnet does: one connection, one line, one answer; None is end of file."""
         with self.client(host, timeout) as client:
             return client.ask(line)
 
@@ -248,13 +248,13 @@ class Node:
     # --- status
 
     def status(self):
-        """The status as of now; note that SIGUSR1 also has every peer tried again."""
+        """The current status; note that SIGUSR1 also makes lonc try every peer again."""
         asked = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         before = self.status_file.stat().st_mtime_ns if self.status_file.exists() else 0
         sent = 0.0
 
         def fresh():
-            # One that comes within two seconds of another makes no status of its own.
+            # A signal within two seconds of another one does not write a new status.
             nonlocal sent
             if time.monotonic() > sent + 0.5:
                 sent = time.monotonic()
@@ -267,14 +267,14 @@ class Node:
         return wait_for(fresh, "a new status")
 
     def written(self):
-        """When the present status was written; asks for none."""
+        """When the current status was written; does not request a new one."""
         return json.loads((self.status_file).read_text())["written"]
 
     def peer(self, host):
         return next(peer for peer in self.status()["peers"] if peer["id"] == host)
 
     def wait_peer(self, host, **wanted):
-        """Until the peer's status has these values; returns it."""
+        """Waits until the peer's status has these values; returns it."""
 
         def reached():
             peer = self.peer(host)

@@ -1,4 +1,4 @@
-"""The other side of the wire, and the programs that load a node: driven from tests, ended with them."""
+"""The other side of the wire, and the programs that load a node: driven by tests, ended with them."""
 import subprocess
 
 from e2e.harness import LOAD, SLOWNESS, STANDIN, TEST_DIR
@@ -82,7 +82,7 @@ class Standin(Peer):
 
 
     def journalled(self, host=None):
-        """What arrived, in its order: (host, "plain" or "encrypted", request); of one host or of all."""
+        """The requests in order of arrival: (host, "plain" or "encrypted", request); of one host or of all."""
         text = self.journal.read_text()
         whole = text[:text.rfind("\n") + 1].split("\n")[:-1]
         return [entry for entry in (tuple(line.split(" ", 2)) for line in whole) if host in (None, entry[0])]
@@ -97,7 +97,7 @@ class PerlLond(Peer):
 
 
 class Load:
-    """lonc-load at work on the sockets of some hosts. `finish()` waits for its end and returns its counts."""
+    """lonc-load running on the sockets of some hosts. `finish()` waits for its end and returns its counts."""
 
     def __init__(self, node, hosts, clients=4, requests=None, seconds=None, per_connection=1, rate=None, encrypt=False):
         words = [LOAD, "--clients", str(clients), "--per-connection", str(per_connection)]
@@ -117,7 +117,7 @@ class Load:
             self.process.communicate()
 
     def stop(self):
-        """Ends it before its time."""
+        """Ends it early."""
         self.process.terminate()
         return self.finish()
 
@@ -139,7 +139,7 @@ def load(node, hosts, **options):
 
 
 class Critical:
-    """lonnet's `critical` at work: for each command, in each of `workers` processes, one outcome."""
+    """lonnet's `critical` running: for each command, in each of `workers` processes, one outcome."""
 
     def __init__(self, node, host, *commands, workers=1):
         self.process = subprocess.Popen(
@@ -162,7 +162,7 @@ class Critical:
 
 
 def lonnet(*arguments, seconds=60):
-    """What the Perl client printed, line by line."""
+    """The output of the Perl client, line by line."""
     done = subprocess.run([str(LONNET_CLIENT), *map(str, arguments)], capture_output=True, text=True,
                           timeout=seconds * SLOWNESS, check=False)
     assert not done.stderr, done.stderr

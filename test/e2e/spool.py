@@ -1,13 +1,13 @@
-"""Delayed messages: leaving them as programs do, and what became of them on the disk and in the permanent log."""
+"""Delayed messages: filing them as programs do, and what happened to them on the disk and in the permanent log."""
 import os
 import re
 import time
 
 TIME = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 123]\d \d\d:\d\d:\d\d \d{4}"
-# Half a line with another behind it is none.
+# Half a line followed by another is not a command.
 COMMAND = r"(?:(?!\d{10}:[DFS]:).)*"
 PERMANENT_LINE = re.compile(rf"^\d{{10}}:(?P<kind>[DFS]):(?P<host>[^:]+):(?P<command>{COMMAND}):{TIME}$")
-OLD = 100.0  # seconds since the last change: nothing has to be waited for
+OLD = 100.0  # seconds since the last change: no need to wait
 
 
 class Spool:
@@ -22,16 +22,16 @@ class Spool:
     # --- leaving messages
 
     def leave(self, name, content, age=OLD):
-        """Puts a whole file in place, which was changed `age` seconds ago."""
+        """Puts a complete file in place, last changed `age` seconds ago."""
         self.directory.mkdir(exist_ok=True)
-        new = self.directory / f".{name}"  # not seen before it has its age
+        new = self.directory / f".{name}"  # not visible before it has its age
         new.write_bytes(content if isinstance(content, bytes) else content.encode())
         then = time.time() - age
         os.utime(new, (then, then))
         return new.rename(self.directory / name)
 
     def message(self, host, command, age=OLD):
-        """A message with a name of its own, later than all before."""
+        """A message with a unique name, later than all previous ones."""
         self.count += 1
         return self.leave(f"1700000000.{self.count}.4711.{command[:8].strip(':')}.{host}".replace(":", ""),
                           f"{command}\n", age)
@@ -41,15 +41,15 @@ class Spool:
         for path in self.directory.glob(".*.4711.*"):
             path.unlink()
 
-    # --- what has become of them
+    # --- what happened to them
 
     def waiting(self):
-        """Names in the directory, without what is lonc's own."""
+        """Names in the directory, without lonc's own files."""
         return sorted(path.name for path in self.directory.iterdir()
                       if not path.name.startswith(".") and path.name != "quarantine")
 
     def quarantined(self):
-        """{name: reason} of what was set aside."""
+        """{name: reason} of the quarantined messages."""
         found = {}
         if self.quarantine_directory.exists():
             for path in self.quarantine_directory.iterdir():
@@ -60,7 +60,7 @@ class Spool:
     def permanent(self, kind="S", host=None, halves=0):
         """The commands in the permanent log.
 
-        Every line of it must be well formed, but for `halves` at most that a killed process has left.
+        Every line of it must be well formed, except for at most `halves` lines that a killed process has left.
         """
         if not self.permanent_log.exists():
             return []

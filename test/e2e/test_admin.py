@@ -1,4 +1,4 @@
-"""The admin endpoint of a running daemon: what it tells and what it does."""
+"""The admin endpoint of a running daemon: its reports and its actions."""
 import json
 import socket
 import unittest
@@ -40,7 +40,7 @@ class AdminTest(E2eTest):
         self.assertGreater(peer["counters"]["bytes_received"], len("hello\n"))
         self.assertEqual(self.admin.get("/loncstatus.json").json()["daemon"]["pid"], daemon["pid"])
 
-    def test_files_and_history_go_on_by_themselves(self):
+    def test_files_and_history_are_updated_periodically(self):
         self.lonc.request("msul1", "echo:hello")
 
         def history():
@@ -49,7 +49,7 @@ class AdminTest(E2eTest):
         wait_for(lambda: len(history()) >= 3, "three samples in the file")
         samples = history()
         self.assertEqual([sample["at"] for sample in samples], sorted({sample["at"] for sample in samples}))
-        self.assertEqual((samples[-1]["up"], samples[-1]["down"]), (2, 1))  # nobody plays data1
+        self.assertEqual((samples[-1]["up"], samples[-1]["down"]), (2, 1))  # there is no lond for data1
         self.assertGreaterEqual(samples[-1]["requests"], samples[-1]["replies"])
         self.assertGreater(samples[-1]["replies"], 0)
 
@@ -69,7 +69,7 @@ class AdminTest(E2eTest):
         self.assert_lost_at_once(self.lonc, "msul1")
         self.assertEqual(in_flight.line(), "x")
         in_flight.close()
-        self.wait_state("msul1", "paused")
+        self.wait_state("msul1", "drained")
         wait_for(lambda: self.admin.peer("msul1")["connections"] == 0, "its connections are closed")
         attempts = self.admin.peer("msul1")["counters"]["attempts"]
         self.lonc.status()  # by SIGUSR1
@@ -83,7 +83,7 @@ class AdminTest(E2eTest):
 
     def test_a_reload_ends_a_drain(self):
         self.post("/drain", {"peers": HOSTS})
-        self.wait_state("msul2", "paused")
+        self.wait_state("msul2", "drained")
         result = self.post("/reload", {})
         self.assertEqual((result["peers"], result["added"], result["problems"]), (3, 0, []))
         for host in HOSTS:
@@ -100,8 +100,8 @@ class AdminTest(E2eTest):
         self.lonc.settings["threads"] = 2
         self.lonc.config.write_text("request-timeout = 7s\n")
         result = self.post("/reload", {})
-        self.assertEqual({name: result[name] for name in ("peers", "added", "removed", "replaced", "adjusted")},
-                         {"peers": 2, "added": 0, "removed": 1, "replaced": 0, "adjusted": 2})
+        self.assertEqual({name: result[name] for name in ("peers", "added", "removed", "moved", "adjusted")},
+                         {"peers": 2, "added": 0, "removed": 1, "moved": 0, "adjusted": 2})
         self.lonc.config.write_text("threads = 2\n")
         self.assertEqual(self.post("/reload", {})["needs_restart"], ["threads"])
         self.lonc.config.write_text("request-timeout = soon\n")
@@ -156,13 +156,13 @@ class TcpTest(E2eTest):
             self.assertTrue(head.endswith(b"\r\n\r\n"), head)
         self.assertEqual(lonc.admin().peer("msul1")["state"], "up")
 
-    def test_what_can_not_be_had_is_told_and_the_rest_goes_on(self):
+    def test_unusable_settings_are_reported_and_the_rest_works(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             _, lonc = self.pair(["msul1"], settings={"admin-address": address, "admin-group": "no-such-group"})
-            lonc.wait_logged(f"Nothing can be read at {address}")
+            lonc.wait_logged(f"Status and metrics cannot be served at {address}")
             lonc.wait_logged("there is no group no-such-group")
             self.assertEqual(lonc.admin().get("/healthz").status, 200)
             self.assertIn("admin-group", lonc.run("--check").stdout)

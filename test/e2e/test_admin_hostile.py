@@ -1,4 +1,4 @@
-"""What is slow, huge, malformed or many at the admin endpoint, on both doors, while the relay serves."""
+"""Slow, huge, malformed and many requests at both sockets of the admin endpoint, while the relay serves."""
 import random
 import socket
 import threading
@@ -23,7 +23,7 @@ MALFORMED = [
 
 
 class Attack:
-    """Threads that go on with something until the end; what goes wrong for them is their own business."""
+    """Threads that repeat an action until the end; their own errors are ignored."""
 
     def __init__(self):
         self.is_over = threading.Event()
@@ -84,7 +84,7 @@ class HostileTest(E2eTest):
             self.attack.is_over.wait(0.5)
 
     def assert_relay_undisturbed(self, prepare):
-        """`prepare(attack, door)` for both doors, beside a load."""
+        """`prepare(attack, door)` for both sockets, during a load."""
         with Load(self.lonc, ["msul1"], clients=8, seconds=SECONDS, rate=500) as load:
             with Attack() as attack:
                 self.attack = attack
@@ -93,7 +93,7 @@ class HostileTest(E2eTest):
                 tally = load.finish()
             self.assertGreater(attack.rounds, 0)
         self.assert_all_right(tally, 500)
-        self.assert_p99_below(tally, 250)
+        self.assert_not_held_up(tally)
         for door in self.doors:
             wait_for(lambda door=door: door.get("/healthz").status == 200, "the door is open again", 20)
 
@@ -117,13 +117,13 @@ class HostileTest(E2eTest):
         self.assert_relay_undisturbed(lambda attack, door: [attack.add(lambda: throw(door)) for _ in range(3)])
         self.assertEqual(self.lonc.request("msul1", "whoami"), "msul1")
 
-    def test_what_is_refused_before_its_end_is_told_why(self):
+    def test_a_request_refused_before_its_end_gets_the_reason(self):
         too_long = b"x" * 500_000
         for door, body_limit in zip(self.doors, (512 * 1024, 8 * 1024)):
             head = f"POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body_limit + 1}\r\n\r\n".encode()
             self.assertTrue(door.raw(head + too_long).startswith(b"HTTP/1.1 413 "))
             self.assertTrue(door.raw(b"GET /" + too_long).startswith(b"HTTP/1.1 431 "))
-            silent = [self.connect(door) for _ in range(20)]  # also if the last ones are not gone yet
+            silent = [self.connect(door) for _ in range(20)]  # even if the previous ones are not gone yet
             refused = door.raw(b"GET /" + too_long)
             for wire in silent:
                 wire.close()

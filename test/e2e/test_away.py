@@ -1,4 +1,4 @@
-"""Peers that go, come back, answer late, speak out of turn, or were never there."""
+"""Peers that leave, return, answer late, speak out of turn, or were never there."""
 import time
 
 from e2e.harness import E2eTest, wait_for
@@ -7,7 +7,7 @@ from e2e.peers import Load, load
 
 class AwayTest(E2eTest):
     def test_killed_peer(self):
-        """con_lost at once, the neighbour undisturbed, and the peer reached again by itself."""
+        """con_lost at once, the neighbour is not affected, and the peer is reached again without any action."""
         lost = self.standin(["msul1"])
         self.standin(["msul2"])
         node = self.node(["msul1", "msul2"])
@@ -24,7 +24,7 @@ class AwayTest(E2eTest):
             node.wait_up("msul1", 2)
             tally = neighbour.finish()
         self.assert_all_right(tally, 1000)
-        self.assert_p99_below(tally, 50)
+        self.assert_not_held_up(tally)
 
     def test_never_there(self):
         node = self.node(["msul1"])
@@ -35,7 +35,7 @@ class AwayTest(E2eTest):
         self.assertIn("refused", node.peer("msul1")["last_error"])
 
     def test_restart_of_a_peer_under_load(self):
-        """While it restarts there is con_lost; never a wrong answer, and afterwards none is lost."""
+        """During the restart some requests get con_lost, none a wrong answer; afterwards none is lost."""
         peer, node = self.pair(["msul1", "msul2"])
         with Load(node, ["msul1"], clients=20, seconds=4) as running, Load(node, ["msul2"], seconds=4) as neighbour:
             for _ in range(5):
@@ -51,7 +51,7 @@ class AwayTest(E2eTest):
         self.assert_all_right(load(node, ["msul1"], requests=500), 500)
 
     def test_first_request_after_loss_waits_for_the_reconnect(self):
-        """A peer that only closed its connections is reached in one round trip: nobody needs to lose a request."""
+        """A peer that only closed its connections is reached in one round trip: no request needs to be lost."""
         peer, node = self.pair(["msul1"])
         for number in range(20):
             peer.drop("msul1")
@@ -88,7 +88,7 @@ class AwayTest(E2eTest):
         self.assertGreater(tally["ok"], 0)
 
     def test_line_out_of_turn_reaches_nobody(self):
-        """Two lines for one request: which of them is the answer can not be told, so neither need be given."""
+        """Two lines for one request: it is unknown which of them is the answer, so neither needs to be passed on."""
         peer, node = self.pair(["msul1"], settings={"max-connections": "1"})
         for line, answers in (("unasked:50:boo", ["ok"]), ("twice:boo", ["boo", "con_lost"]),
                               ("encrypt:twice:boo", ["boo", "con_lost"])):
@@ -115,4 +115,4 @@ class AwayTest(E2eTest):
             self.assert_lost_at_once(node, host)
         tally = load(node, ["msul7"], clients=4, seconds=3, rate=500)
         self.assert_all_right(tally, 1000)
-        self.assert_p99_below(tally, 50)
+        self.assert_not_held_up(tally)

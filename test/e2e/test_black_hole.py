@@ -1,4 +1,4 @@
-"""A peer whose SYNs go unanswered, asked a hundred times a second for a minute."""
+"""A peer whose SYNs are not answered, with a hundred requests a second for a minute."""
 import signal
 
 from e2e.harness import E2eTest, wait_for
@@ -10,18 +10,18 @@ class BlackHoleTest(E2eTest):
         self.standin(["msul1"], black_holes=["hole"])
         node = self.node(["hole", "msul1"], settings={"connect-timeout": "2s"})
         node.wait_up("msul1")
-        # Requests that come during the first attempt wait for it; it is over within connect-timeout.
+        # Requests during the first attempt wait for it; it is over within connect-timeout.
         self.assertEqual(self.assert_quick(4, node.request, "hole", "echo:x"), "con_lost")
         with Load(node, ["msul1"], clients=4, seconds=60, rate=100) as neighbour:
             tally = load(node, ["hole"], clients=10, seconds=60, rate=100)
             self.assert_all_right(neighbour.finish(), 5000)
         self.assertEqual((tally["ok"], tally["wrong"], tally["closed"]), (0, 0, 0), tally)
         self.assertGreater(tally["con_lost"], 5500)
-        self.assert_p99_below(tally, 50)
+        self.assert_not_held_up(tally)
         self.assertIn("no TCP connection within", node.peer("hole")["last_error"])
 
     def test_a_thousand_beside_one_that_lives(self):
-        """Each of them holds up the healthy peer neither at the start nor when its connection is lost."""
+        """They delay the healthy peer neither at the start nor when its connection is lost."""
         holes = [f"hole{number}" for number in range(999)]
         peer = self.standin(["msul1"], black_holes=holes)
         node = self.node([*holes, "msul1"], start=False, settings={"backoff-first": "1s"})

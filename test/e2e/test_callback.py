@@ -1,4 +1,4 @@
-"""Two servers that start together: each lond answers pong only after it has called back through its own lonc."""
+"""Two servers that start together: each lond answers pong only after a callback through its own lonc."""
 import time
 
 from e2e.harness import SLOWNESS, E2eTest

@@ -1,4 +1,4 @@
-"""lonc --check and the other calls that end by themselves."""
+"""lonc --check and the other calls that do not start the daemon."""
 from e2e.harness import E2eTest
 
 
@@ -65,7 +65,7 @@ class CheckTest(E2eTest):
         self.assertIn("socket-dir", done.stdout + done.stderr)
         self.assertNotEqual(self.lonc.run().returncode, 0)
 
-    def test_lines_that_2002_read_otherwise(self):
+    def test_lines_that_2002_read_differently(self):
         with self.lonc.perl_set_var.open("a") as file:
             file.write("#PerlSetVar londPort 1\n   PerlSetVar lonSysEMail sys@example.org\n")
         code, text = self.check()

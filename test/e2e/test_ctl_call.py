@@ -1,4 +1,4 @@
-"""loncctl call: a request as a worker asks it, and how the exit code tells what came of it."""
+"""loncctl call: a request as a worker sends it, with the result as the exit code."""
 import os
 import unittest
 
@@ -42,7 +42,7 @@ class CallTest(CtlTest):
         self.assertIn("in time", done.stderr)
         self.assertEqual(done.stdout, "")
 
-    def test_what_is_no_request(self):
+    def test_invalid_requests(self):
         for text in ("", "\n", "echo:a\necho:b\n"):
             self.run_ctl(self.lonc, "call", "msul1", text=text, code=FAILED)
         self.run_ctl(self.lonc, "call", "msul1", "echo:a\necho:b", code=FAILED)
@@ -58,17 +58,17 @@ class CallTest(CtlTest):
     def test_no_daemon(self):
         self.lonc.stop()
         done = self.run_ctl(self.lonc, "call", "msul1", "ping", code=UNREACHABLE)
-        self.assertIn(f"the socket {self.lonc.sockets}/msul1 is not there", done.stderr)
+        self.assertIn(f"the socket {self.lonc.sockets}/msul1 does not exist", done.stderr)
 
     def test_killed_daemon(self):
         self.lonc.process.kill()
         self.lonc.process.wait()
-        self.assertIn("nobody listens", self.run_ctl(self.lonc, "call", "msul1", "ping", code=UNREACHABLE).stderr)
+        self.assertIn("nothing listens", self.run_ctl(self.lonc, "call", "msul1", "ping", code=UNREACHABLE).stderr)
         self.lonc.start()
         self.lonc.wait_up("msul1")
         self.assertEqual(self.run_ctl(self.lonc, "call", "msul1", "echo:x").returncode, OK)
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
-    def test_somebody_else(self):
+    def test_another_user(self):
         done = self.run_ctl(self.lonc, "call", "msul1", "ping", code=UNREACHABLE, user="nobody", group="nogroup")
-        self.assertRegex(done.stderr, "is not yours: it belongs to `root` .*, and you are `nobody`")
+        self.assertRegex(done.stderr, "you may not use the socket .*: it belongs to `root` .*, and you are `nobody`")

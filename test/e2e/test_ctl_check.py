@@ -1,4 +1,4 @@
-"""loncctl check: every kind of trouble is found, with its cause and a remedy, with and without a daemon."""
+"""loncctl check: every kind of problem is found, with its cause and a remedy, with and without a daemon."""
 import datetime
 import fcntl
 import json
@@ -19,7 +19,7 @@ def http_date(seconds):
 class CheckTest(CtlTest):
     def setUp(self):
         super().setUp()
-        # Nobody's clock is asked unless a test has a web server.
+        # No clock is queried unless a test has a web server.
         self.http_port = self.network.port
 
     def make(self, hosts=("msul1",), faults=None, start=True, standin=None, **options):
@@ -40,7 +40,7 @@ class CheckTest(CtlTest):
         return self.check(code)["findings"]
 
     def one(self, pattern, kind, remedy, code=FAILED):
-        """The only finding whose cause or file matches; nothing that it was not asked for is beside it."""
+        """The only finding; its file or cause matches `pattern`."""
         found = self.findings(code)
         self.assertEqual(len(found), 1, found)
         self.assertRegex(f"{found[0]['file']}: {found[0]['cause']}", pattern)
@@ -49,9 +49,9 @@ class CheckTest(CtlTest):
         return found[0]
 
     def down(self):
-        """What is found beside the daemon, which is not running."""
+        """The findings except the first one, that the daemon is not running."""
         found = self.findings()
-        self.assertRegex(found[0]["cause"], "lonc does not run: nobody listens at")
+        self.assertRegex(found[0]["cause"], "lonc is not running: nothing listens on")
         return found[1:]
 
     def test_nothing(self):
@@ -60,20 +60,21 @@ class CheckTest(CtlTest):
         self.lonc.wait_up("msul2")
         report = self.check(OK)
         self.assertEqual((report["findings"], report["daemon"], report["peers"], report["visited"]), ([], "running", 3, 0))
-        self.assertRegex(self.out(self.lonc, "check", "--http-port", str(self.http_port)), "^Nothing is wrong: .* 3 peers ")
+        self.assertRegex(self.out(self.lonc, "check", "--http-port", str(self.http_port)),
+                         "^No problem found: .* 3 peers ")
 
     def test_daemon_down(self):
         self.make(start=False)
-        found = self.one("lonc does not run: nobody listens at", "error", "systemctl start lonc")
+        found = self.one("lonc is not running: nothing listens on", "error", "systemctl start lonc")
         self.assertIn(str(self.lonc.logs / "lonc.admin"), found["cause"])
         report = self.check()
         self.assertEqual((report["daemon"], report["visited"]), ("stopped", 2))
         text = self.out(self.lonc, "check", code=FAILED)
-        self.assertRegex(text, r"(?m)^error:  lonc does not run.*\n  do: start it")
+        self.assertRegex(text, r"(?m)^error:  lonc is not running.*\n  do: start it")
         self.assertIn("1 error, 0 warnings. lonc is stopped.", text)
 
     def test_frozen_daemon(self):
-        """It is asked once, for as long as --timeout says."""
+        """It is queried once, for as long as --timeout says."""
         self.make()
         self.lonc.wait_up("msul1")
         self.freeze(self.lonc)
@@ -82,7 +83,7 @@ class CheckTest(CtlTest):
         found = [each for each in report["findings"] if "does not answer" in each["cause"]]
         self.assertEqual(len(found), 1, report)
         self.assertRegex(found[0]["cause"], rf"process {self.lonc.pid()} \(lonc\) of its pid file .* is stopped")
-        self.assertRegex(found[0]["remedy"], rf"^let it go on with `kill -CONT {self.lonc.pid()}`")
+        self.assertRegex(found[0]["remedy"], rf"^resume it with `kill -CONT {self.lonc.pid()}`")
 
     def test_settings(self):
         self.make(start=False)
@@ -98,7 +99,7 @@ class CheckTest(CtlTest):
         self.lonc.write_hosts(["msul1", "bad line:"])
         self.assertEqual(self.one("hosts.tab", "error", ".")["line"], 2)
         self.lonc.hosts_tab.unlink()
-        self.assertIn("can not be read", self.findings()[0]["cause"])
+        self.assertIn("cannot be read", self.findings()[0]["cause"])
 
     def test_peers(self):
         hosts = ["refusing", "closed", "silent", "slow", "msul1", "gone:msu:library:no-such-host.invalid:http"]
@@ -130,12 +131,12 @@ class CheckTest(CtlTest):
         self.peer.down("msul1")
         wait_for(lambda: json.loads(self.out(self.lonc, "status", "msul1", "--json"))["state"] == "away", "it is away")
         self.peer.up("msul1")
-        self.one("msul1 .* answers now, but lonc has not reached it again: ", "warning", "^loncctl reconnect msul1$")
+        self.one("msul1 .* answers now, but lonc has not reconnected to it: ", "warning", "^loncctl reconnect msul1$")
         self.out(self.lonc, "reconnect", "msul1")
         self.lonc.wait_up("msul1")
         self.assertEqual(self.findings(OK), [])
         self.out(self.lonc, "drain", "msul1")
-        self.one("msul1 is out of service", "warning", "^loncctl reconnect msul1$")
+        self.one("msul1 is drained", "warning", "^loncctl reconnect msul1$")
 
     def test_delayed_messages(self):
         self.make(settings={"delayed-rescan": "1s"})
@@ -146,7 +147,7 @@ class CheckTest(CtlTest):
 
         def both_are_seen():
             causes = [each["cause"] for each in self.findings()]
-            self.assertEqual(causes, ["one delayed message was set aside and will not be sent",
+            self.assertEqual(causes, ["one delayed message was quarantined and will not be sent",
                                       "one delayed message waits for a host that hosts.tab does not name"])
             return True
 
@@ -157,18 +158,18 @@ class CheckTest(CtlTest):
         self.lonc.process.kill()
         self.lonc.process.wait()
         pid_file, sockets = sorted(self.down(), key=lambda each: each["file"] != str(self.lonc.pid_file))
-        self.assertRegex(pid_file["cause"], "left by a lonc that ended without clearing up")
+        self.assertRegex(pid_file["cause"], "left by a lonc that ended without cleaning up")
         self.assertEqual(sockets["file"], str(self.lonc.sockets))
         self.assertRegex(sockets["cause"], "2 files, data1 among them, were left by a daemon")
 
-    def test_pid_file_of_a_stranger(self):
+    def test_pid_file_of_another_process(self):
         self.make(start=False)
         self.lonc.pid_file.write_text(f"{os.getpid()}\n")
         found, = self.down()
-        self.assertRegex(found["cause"], rf"it is stale and names process {os.getpid()} \(.+\), which is no lonc")
+        self.assertRegex(found["cause"], rf"it is stale and names process {os.getpid()} \(.+\), which is not a lonc")
         self.lonc.pid_file.unlink()
 
-    def test_lock_of_a_stranger(self):
+    def test_lock_of_another_process(self):
         self.make(start=False)
         path = self.lonc.sockets / "delayed" / ".lock"
         with path.open("w") as lock:
@@ -182,7 +183,7 @@ class CheckTest(CtlTest):
     def test_lock_that_a_child_has_inherited(self):
         self.make(start=False)
         path = self.lonc.sockets / "delayed" / ".lock"
-        # flock takes the lock and ends; what the shell has started keeps the file open.
+        # flock takes the lock and ends; the child of the shell keeps the file open.
         done = subprocess.run(["bash", "-c", f"exec 9>{path}; flock 9; sleep 1000 >/dev/null 2>&1 & echo $!"],
                               capture_output=True, text=True, check=True)
         child = int(done.stdout)
@@ -201,13 +202,13 @@ class CheckTest(CtlTest):
         self.make()
         self.lonc.wait_up("msul1")
         self.lonc.sockets.chmod(0o777)
-        found = self.one(f"{self.lonc.sockets}: any user of this machine may write here", "warning", "^chmod o-w ")
+        found = self.one(f"{self.lonc.sockets}: any local user could replace lonc's sockets", "warning", "^chmod o-w ")
         subprocess.run(found["remedy"].split(), check=True)
         self.assertEqual(self.findings(OK), [])
 
     @unittest.skipIf(os.getuid() != 0, "only root can give a file away")
     def test_user(self):
-        """As root, all is seen with the eyes of lonc's user."""
+        """As root, everything is checked with the rights of lonc's user."""
         self.make(start=False)
         os.chmod(self.directory, 0o711)
         self.lonc.log_file.write_text("")
@@ -215,8 +216,9 @@ class CheckTest(CtlTest):
         done = self.lonc.ctl("check", "--json", lonc_user="nobody")
         text = json.dumps(json.loads(done.stdout)["findings"])
         self.assertIn("lonc.log", text)
+        self.assertIn("lonc cannot write to it: Permission denied; it belongs to `root` (uid 0)", text)
         self.assertIn("chown nobody ", text)
-        self.assertRegex(text, f"{self.lonc.sockets} can not be used: Permission denied")
+        self.assertRegex(text, f"{self.lonc.sockets} cannot be used: Permission denied")
         done = self.run_ctl(self.lonc, "check", user="nobody", group="nogroup", code=UNREACHABLE)
         self.assertRegex(done.stderr, "you are `nobody` .*call it as root or as ")
         done = self.lonc.ctl("check", "--json", lonc_user="no-such-user")
@@ -226,7 +228,7 @@ class CheckTest(CtlTest):
         self.make(start=False)
         self.lonc.status_file.parent.rmdir()
         found = self.findings()
-        self.assertRegex(found[0]["cause"], "lon-status can not be used: No such file or directory")
+        self.assertRegex(found[0]["cause"], "lon-status cannot be used: No such file or directory")
         self.lonc.status_file.parent.mkdir()
 
     @unittest.skipIf(os.getuid() != 0, "only root may mount file systems")

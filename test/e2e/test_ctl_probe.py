@@ -1,4 +1,4 @@
-"""loncctl probe: the question of 2002 to another server's web server, with each of its answers."""
+"""loncctl probe: the query of 2002 to another server's web server, with each of its answers."""
 from e2e.ctl import FAILED, NO_MATCH, OK, UNREACHABLE, USAGE, CtlTest
 
 
@@ -35,7 +35,7 @@ class ProbeTest(CtlTest):
         self.assertIn("Connection refused", done.stderr)
 
     def test_redirect(self):
-        """As a server does that speaks HTTPS only."""
+        """As from a server that accepts only HTTPS."""
         place = "https://localhost/cgi-bin/ping.pl?msul2"
         for status, location, says in ((301, place + "\x9b", f"HTTP status 301 to {place}?; "),
                                        (302, None, "HTTP status 302; ")):
@@ -47,7 +47,7 @@ class ProbeTest(CtlTest):
             self.assertNotIn("check that it has this script", done.stderr)
             self.assertEqual(len(web.paths), 1)
 
-    def test_a_name_that_is_none_and_a_silent_server(self):
+    def test_an_unknown_name_and_a_silent_server(self):
         self.lonc.write_hosts(["gone:msu:library:no-such-host.invalid:127.0.0.9", "msul2", "hole:msu:library:localhost:127.0.0.1"])
         done = self.assert_quick(10, lambda: self.probe("gone", "msul2", "--timeout", "1", code=UNREACHABLE))
         self.assertEqual(done.stdout, "local_error\n")

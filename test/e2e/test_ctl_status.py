@@ -1,4 +1,4 @@
-"""loncctl status and top: what an administrator sees of a daemon, or why nothing is seen."""
+"""loncctl status and top: what an administrator sees of a daemon, or why nothing can be seen."""
 import json
 import os
 import pathlib
@@ -68,19 +68,21 @@ class StatusTest(CtlTest):
         self.lonc.stop()
         for words in (("status",), ("top",), ("status", "msul1"), ("status", "--json")):
             done = self.run_ctl(self.lonc, *words, code=UNREACHABLE)
-            self.assertIn(f"lonc does not run: nobody listens at its admin socket {self.lonc.logs}/lonc.admin", done.stderr)
+            self.assertIn(f"lonc is not running: nothing listens on its admin socket {self.lonc.logs}/lonc.admin",
+                          done.stderr)
             self.assertIn("systemctl start lonc", done.stderr)
             self.assertEqual(done.stdout, "")
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
-    def test_somebody_else(self):
+    def test_another_user(self):
         done = self.run_ctl(self.lonc, "status", code=UNREACHABLE, user="nobody", group="nogroup")
-        self.assertRegex(done.stderr, r"lonc\.admin is not yours: it belongs to `root` \(uid 0\), and you are `nobody`")
+        self.assertRegex(done.stderr,
+                         r"you may not use .*lonc\.admin: it belongs to `root` \(uid 0\), and you are `nobody`")
         self.assertIn("or root", done.stderr)
 
     @unittest.skipIf(os.getuid() != 0, "only root can be somebody else")
     def test_member_of_the_group(self):
-        """May look, and is told so where more is asked for."""
+        """May read, and gets the reason when anything else is refused."""
         self.lonc.stop()
         self.lonc.settings["admin-group"] = "nogroup"
         self.lonc.start()
@@ -91,7 +93,7 @@ class StatusTest(CtlTest):
             self.assertIn("lonc says: ", self.run_ctl(self.lonc, *words, code=UNREACHABLE, **somebody).stderr)
 
     def test_frozen_daemon(self):
-        """Is told soon, with what has become of its process."""
+        """Reported soon, with the state of its process."""
         self.freeze(self.lonc)
         done = self.assert_quick(20, lambda: self.run_ctl(self.lonc, "status", code=UNREACHABLE))
         self.assertIn(f"lonc does not answer in time at its admin socket {self.lonc.logs}/lonc.admin: process "
@@ -100,7 +102,7 @@ class StatusTest(CtlTest):
         self.lonc.signal(signal.SIGCONT)
         self.assertIn("5 peers", self.out(self.lonc, "status"))
 
-    def test_daemon_that_says_nothing(self):
+    def test_silent_daemon(self):
         """The pid file names a process that is not stopped, or none at all."""
         self.lonc.stop()
         self.addCleanup(self.lonc.pid_file.unlink, missing_ok=True)
@@ -148,7 +150,7 @@ class StatusTest(CtlTest):
                 self.assertTrue(text.endswith("\x1b[?25h\x1b[?1049l"), text)
 
     def wait_until_it_asks_in_vain(self, pid):
-        """Between two questions it has no socket, and one that is answered has not the same one for so long."""
+        """Between two requests it has no socket, and with a daemon that answers no socket is open for so long."""
         since = {}
 
         def asks_long():
@@ -162,7 +164,7 @@ class StatusTest(CtlTest):
         wait_for(asks_long, "it waits for an answer")
 
     def test_top_ends_while_the_daemon_is_frozen(self):
-        """Also in the midst of a question that is not answered."""
+        """Even in the middle of a request that is not answered."""
         for end in (b"q", signal.SIGTERM, signal.SIGINT):
             with self.subTest(end), Terminal(self.lonc, "top", "--interval", "0.05") as terminal:
                 before = terminal.modes()
@@ -185,7 +187,7 @@ class StatusTest(CtlTest):
         with Terminal(self.lonc, "top", "--interval", "0.2") as terminal:
             wait_for(lambda: "5 peers" in terminal.read(), "a frame")
             self.lonc.stop()
-            wait_for(lambda: "lonc does not run" in terminal.read(), "it is told")
+            wait_for(lambda: "lonc is not running" in terminal.read(), "it is told")
             self.lonc.start()
             shown = len(terminal.text)
             wait_for(lambda: "5 peers" in terminal.read()[shown:], "it is back")

@@ -1,8 +1,9 @@
-"""Delayed messages, from the file that a program left to the line that the peer got and the permanent log."""
+"""Delayed messages, from the file that a program left to the line that the peer received and the permanent log."""
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -10,12 +11,12 @@ from e2e.harness import SLOWNESS, E2eTest, wait_for
 from e2e.spool import PERMANENT_LINE, Spool
 
 SECRET = "korte:s3cret"
-MIN_AGE = 5.0  # delayed-min-age as it is by default
+MIN_AGE = 5.0  # the default of delayed-min-age
 EARLY = 0.2  # clocks and file systems round
 
 
 class DelayedTest(E2eTest):
-    """Default settings but for what a test names; messages are old unless a test is about their age."""
+    """Default settings except those that a test names; messages are old unless a test is about their age."""
 
     def prepare(self, hosts=("msul1",), down=(), **options):
         """A peer that journals, and a node that has not been started."""
@@ -42,7 +43,7 @@ class DelayedTest(E2eTest):
         wait_for(have_come, f"{host} got what was left for it", seconds)
 
     def wait_gone(self, names=(), seconds=10):
-        """Until no file is left but those named."""
+        """Waits until no file is left except `names`."""
 
         def are_gone():
             self.assertEqual(self.spool.waiting(), sorted(names))
@@ -54,21 +55,21 @@ class DelayedTest(E2eTest):
         self.assertEqual(sorted(self.spool.permanent("S", host)), sorted(commands))
 
     def assert_stays(self, seconds, condition, what):
-        """It is true all the time. For what must not happen there is no event to wait for."""
+        """The condition holds all the time: there is no event to wait for if something must not happen."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.assertTrue(condition(), what)
             time.sleep(0.02)
 
     def first_live_answer(self, host="msul1", line="echo:live"):
-        """Asks until the peer is back; from that moment on the request waits for its turn."""
+        """Sends requests until the peer is back; from then on the request waits for its turn."""
         return wait_for(lambda: answer if (answer := self.lonc.request(host, line, 30)) != "con_lost" else None,
                         f"{host} is back")
 
 
 class NameTest(DelayedTest):
     def test_order_and_both_forms(self):
-        """By time stamp, as a number, then by when the file was changed; the directory's own order is another."""
+        """By timestamp, as a number, then by the time of the file's last change; the directory has another order."""
         self.prepare()
         names = {"999999999.9.1.echo.msul1": 100,
                  "1000000000.10.7.echo.msul1": 300, "1000000000.echo.msul1": 250, "1000000000.2.7.echo.msul1": 200,
@@ -95,8 +96,8 @@ class NameTest(DelayedTest):
             self.wait_arrived([f"echo:three parts for {host}", f"echo:five parts for {host}"] + more, host)
         self.wait_gone()
 
-    def test_what_is_for_nobody_is_left_alone(self):
-        """Until HUP makes its host known."""
+    def test_files_for_unknown_hosts_are_not_touched(self):
+        """Until HUP makes the host known."""
         names = ["1000000000.1.2.echo.msul9", "1000000000.echo.a.msul1", "1000000000.1.2.echo.sul1", "README.msul1",
                  "1000000000.msul1", "core", "1000000000.1.2.echo.msul2"]
         self.prepare(["msul1", "msul2"])
@@ -128,7 +129,7 @@ class NameTest(DelayedTest):
 
 class ContentTest(DelayedTest):
     def test_permanent_log(self):
-        """One line for each message, behind those of other programs, in the form that loncron reads."""
+        """One line for each message, after those of other programs, in the format that loncron reads."""
         self.prepare()
         others = ("1000000000:D:msul1:put:msu:korte:Thu Jan  1 00:00:00 1970\n"
                   "1000000000:F:msul1:x:Thu Jan  1 00:00:00 1970\n")
@@ -155,7 +156,7 @@ class ContentTest(DelayedTest):
         self.lonc.wait_logged("Delayed put: >unknown_cmd<")
 
     def test_encrypted(self):
-        """On the wire as enc:, and its body is in no log, status or error, whatever becomes of it."""
+        """On the wire as enc:; its body is in no log, status or error, whatever happens to it."""
         hosts = ["msul1", "msul2", "msul3", "msul4", "msul5", "msul6"]
         self.prepare(hosts, settings={"log-level": "debug", "delayed-max-attempts": "2", "max-line-length": "1024"})
         self.spool.message("msul1", f"encrypt:echo:{SECRET}")
@@ -187,8 +188,8 @@ class ContentTest(DelayedTest):
         for path in places:
             self.assertNotIn("s3cret", path.read_text(), path.name)
 
-    def test_bad_files_are_set_aside(self):
-        """Each with a reason, none deleted, and what lies behind them is sent."""
+    def test_bad_files_are_quarantined(self):
+        """Each with a reason, none is deleted, and those behind them are sent."""
         unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
         self.prepare(settings={"max-line-length": "1024"}, prefix=unprivileged)
         contents = {"empty": b"", "blank": b"\n", "several": b"echo:a\necho:b\n", "tail": b"echo:a\nb",
@@ -196,7 +197,7 @@ class ContentTest(DelayedTest):
                     "unreadable": b"echo:a\n"}
         reasons = {"empty": "empty", "blank": "empty", "several": "several lines", "tail": "several lines",
                    "nul": "NUL", "long": "longer than max-line-length", "prefix": "host id",
-                   "unreadable": "can not be read",
+                   "unreadable": "cannot be read",
                    "directory": "not a file", "link": "not a file", "dangling": "not a file", "pipe": "not a file",
                    "socket": "not a file"}
 
@@ -229,7 +230,7 @@ class ContentTest(DelayedTest):
         self.assertEqual(sorted(found), sorted(map(name, reasons)))
         for kind, reason in reasons.items():
             self.assertIn(reason, found[name(kind)], kind)
-            self.lonc.wait_logged(f"{name(kind)} was set aside")
+            self.lonc.wait_logged(f"{name(kind)} was quarantined")
         aside = self.spool.quarantine_directory
         (aside / name("unreadable")).chmod(0o600)
         for kind, content in contents.items():
@@ -237,7 +238,7 @@ class ContentTest(DelayedTest):
         self.assertEqual((aside / name("directory") / "inside").read_text(), "kept")
         self.assertEqual(os.readlink(aside / name("dangling")), "nowhere")
 
-    def test_same_name_is_set_aside_twice(self):
+    def test_same_name_is_quarantined_twice(self):
         self.prepare_up()
         name = "1000000000.echo.msul1"
         for content in ("echo:a\necho:b\n", "echo:c\necho:d\n"):
@@ -248,10 +249,10 @@ class ContentTest(DelayedTest):
 
 
 class HalfWrittenTest(DelayedTest):
-    """The directory is read anew every second: a file that is being written is seen before its writer closes it."""
+    """The directory is read again every second: a file is seen while it is being written, before it is closed."""
 
     def test_written_in_two_steps(self):
-        """Without delayed-min-age, so it would be sent when it is seen."""
+        """Without delayed-min-age, so it would be sent as soon as it is seen."""
         self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         self.spool.message("msul1", "echo:marker")
         self.wait_arrived(["echo:marker"])
@@ -269,11 +270,11 @@ class HalfWrittenTest(DelayedTest):
         self.assertEqual(self.spool.quarantined(), {})
 
     def test_empty_first(self):
-        """open() and write() of a writer, seconds apart: an empty file is not set aside at once."""
+        """open() and write() of a writer, seconds apart: an empty file is not quarantined at once."""
         self.prepare_up(settings={"delayed-min-age": "0s", "delayed-rescan": "1s"})
         path = self.spool.directory / "1000000000.1.2.echo.msul1"
         with path.open("w") as file:
-            self.assert_stays(2, lambda: path.exists() and not self.spool.quarantined(), "an empty file was set aside")
+            self.assert_stays(2, lambda: path.exists() and not self.spool.quarantined(), "it was quarantined")
             file.write("echo:later\n")
         self.wait_arrived(["echo:later"], seconds=8)
         self.assertEqual(self.spool.quarantined(), {})
@@ -291,13 +292,13 @@ class HalfWrittenTest(DelayedTest):
 
 class AgeTest(DelayedTest):
     def test_sent_at_min_age_while_the_peer_is_up(self):
-        """Not before, and live requests go on as if there were nothing."""
+        """Not before, and live requests are not affected."""
         self.prepare_up()
         path = self.spool.message("msul1", "echo:young", age=0)
         changed = path.stat().st_mtime
         number = 0
         while "echo:young" not in self.arrived():
-            # Held back it would take delayed-first, 2 s.
+            # A request that is held back would take delayed-first, 2 s.
             self.assertEqual(self.assert_quick(1.5, self.lonc.request, "msul1", f"echo:live{number}"), f"live{number}")
             number += 1
             self.assertLess(time.time() - changed, (MIN_AGE + 3) * SLOWNESS, "it was not sent")
@@ -305,7 +306,7 @@ class AgeTest(DelayedTest):
         self.assertGreater(number, 10)
         self.wait_gone()
 
-    def test_young_message_holds_nothing_up_after_a_reconnection(self):
+    def test_young_message_delays_nothing_after_a_reconnection(self):
         self.prepare(settings={"delayed-first": "30s", "delayed-min-age": "20s"})
         self.peer.down("msul1")
         self.lonc.start()
@@ -324,7 +325,7 @@ class AgeTest(DelayedTest):
 
 
 class OrderTest(DelayedTest):
-    """After a reconnection: who goes first. One connection, so that the journal shows the turns."""
+    """After a reconnection: what is sent first. One connection, so that the journal shows the order."""
 
     def go_away(self, messages, command, settings):
         self.prepare_up(settings={"max-connections": "1", "connect-wait": "0s"} | settings)
@@ -359,7 +360,7 @@ class OrderTest(DelayedTest):
                 worker.join()
         turns = self.turns()
         before, _, after = turns.partition("L")
-        # A second of messages that take 50 ms each; slow machines send fewer of them.
+        # One second of messages that take 50 ms each; slow machines send fewer.
         self.assertLessEqual(len(before), 22, turns)
         self.assertGreaterEqual(len(before), 15 / SLOWNESS**2, turns)
         together = after[2:after.rfind("D") - 1]
@@ -375,14 +376,14 @@ class OrderTest(DelayedTest):
         self.assertRegex(self.turns(), "^D{60}L+$")
 
     def test_zero(self):
-        """delayed-first = 0s: they alternate from the beginning."""
+        """delayed-first = 0s: they alternate from the start."""
         self.go_away(60, "delay:30", {"delayed-first": "0s"})
         self.peer.up("msul1")
         self.first_live_answer()
         self.assertLessEqual(self.turns().index("L"), 3, self.turns())
 
     def test_failed_message_precedes_nothing(self):
-        """One that has failed once waits behind live requests, and after a further reconnection they do not wait."""
+        """After one failure it waits behind live requests, and after a further reconnection these do not wait."""
         self.go_away(1, "cutfirst:2", {"delayed-first": "strict", "delayed-max-attempts": "5"})
         self.peer.up("msul1")
         wait_for(lambda: "D" in self.turns(), "the first attempt")
@@ -395,7 +396,7 @@ class OrderTest(DelayedTest):
 
 
 class AnswerTest(DelayedTest):
-    def test_refusals_are_set_aside_and_con_lost_is_retried(self):
+    def test_refusals_are_quarantined_and_con_lost_is_retried(self):
         self.prepare()
         refused = {"echo:refused": "refused", "echo:rejected": "rejected", "nonsense:x": "unknown_cmd",
                    "echo:error:12 no such user": "error", "echo:error": "error", "echo:refused by rule": "refused"}
@@ -417,7 +418,7 @@ class AnswerTest(DelayedTest):
             self.lonc.wait_logged(text)
 
     def test_message_that_breaks_the_connection(self):
-        """delayed-max-attempts times and no more; those behind it are sent."""
+        """It is sent delayed-max-attempts times and no more; those behind it are sent."""
         self.prepare(settings={"delayed-max-attempts": "3"})
         name = self.spool.message("msul1", "cut:always").name
         self.spool.message("msul1", "cutfirst:2:ok")
@@ -430,7 +431,7 @@ class AnswerTest(DelayedTest):
         self.assertEqual(self.spool.permanent(), ["cutfirst:2:ok", "echo:behind"])
 
     def test_message_without_an_answer(self):
-        """delayed-timeout; and the answer that comes late is not taken for that of the next."""
+        """delayed-timeout applies, and the late answer is not taken for that to the next message."""
         self.prepare(settings={"delayed-max-attempts": "2", "delayed-timeout": "300ms"})
         names = [self.spool.message("msul1", command).name for command in ("stall:x", "late:600:refused")]
         self.spool.message("msul1", "echo:behind")
@@ -440,7 +441,7 @@ class AnswerTest(DelayedTest):
         self.assertEqual(sorted(self.spool.quarantined()), sorted(names))
         self.assert_sent_once(["echo:behind"])
 
-    def test_bad_message_of_one_peer_holds_up_no_other(self):
+    def test_bad_message_of_one_peer_delays_no_other(self):
         self.prepare(["msul1", "msul2"], settings={"delayed-max-attempts": "1000"})
         self.spool.message("msul1", "stall:x")
         for number in range(50):
@@ -451,13 +452,13 @@ class AnswerTest(DelayedTest):
 
 class DirectoryTest(DelayedTest):
     def check_delivery(self, text, seconds=3):
-        """By inotify: delayed-rescan is a minute away."""
+        """Through inotify: the next delayed-rescan is a minute away."""
         before = self.arrived()
         self.spool.message("msul1", f"echo:{text}")
         self.assert_quick(seconds, self.wait_arrived, [*before, f"echo:{text}"])
         self.wait_gone()
 
-    def test_deleted_and_made_again(self):
+    def test_deleted_and_created_again(self):
         self.prepare_up()
         self.check_delivery("before")
         shutil.rmtree(self.spool.directory)
@@ -465,7 +466,7 @@ class DirectoryTest(DelayedTest):
         self.check_delivery("after")
 
     def test_moved_away_and_replaced(self):
-        """What lies in the old one is not sent; what somebody has put into the new one is."""
+        """Messages in the old directory are not sent, those in the new one are."""
         self.prepare_up()
         new = self.spool.directory.with_name("new")
         new.mkdir()
@@ -498,7 +499,7 @@ class DirectoryTest(DelayedTest):
         self.spool.message("msul1", "echo:at last")
         self.wait_arrived(["echo:x", "echo:at last"], seconds=15)
 
-    def test_answer_comes_when_the_directory_is_gone(self):
+    def test_answer_arrives_when_the_directory_is_gone(self):
         """It was delivered, so it has its S: line."""
         self.prepare_up()
         self.spool.message("msul1", "delay:2000:x")
@@ -508,7 +509,7 @@ class DirectoryTest(DelayedTest):
         def is_in_the_way():
             try:
                 self.spool.directory.open("x").close()
-            except FileExistsError:  # lonc has made it again
+            except FileExistsError:  # lonc has created it again
                 shutil.rmtree(self.spool.directory)
                 return False
             return True
@@ -518,7 +519,7 @@ class DirectoryTest(DelayedTest):
         wait_for(lambda: self.spool.permanent() == ["delay:2000:x"], "the S: line")
 
     def test_inotify_overflow(self):
-        """Events that the kernel dropped are made up for by looking; delayed-rescan is an hour away."""
+        """A scan replaces events that the kernel dropped; the next delayed-rescan is an hour away."""
         with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
             most = int(file.read())
         if most > 100_000:
@@ -536,24 +537,25 @@ class DirectoryTest(DelayedTest):
             path.unlink()
 
     def test_without_inotify(self):
-        """A user namespace in which there are no inotify instances: messages are found by looking."""
+        """A user namespace without inotify instances: messages are found by rescans."""
         limit = "/proc/sys/user/max_inotify_instances"
+        probe = subprocess.run(["unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", f"echo 0 >{limit}"],
+                               capture_output=True, text=True)
+        if probe.returncode != 0:
+            self.skipTest(f"no user namespace: {probe.stderr}")
         self.prepare(settings={"delayed-rescan": "1s"},
                      prefix=["unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c",
                              f'echo 0 >{limit} && exec "$@"', "sh"])
-        try:
-            self.lonc.start()
-        except RuntimeError as error:
-            self.skipTest(f"no user namespace: {error}")
+        self.lonc.start()
         self.lonc.wait_up("msul1")
-        self.lonc.wait_logged("delayed-rescan) only: inotify")
+        self.lonc.wait_logged("by scanning (delayed-rescan): inotify")
         for number in range(3):
             self.check_delivery(str(number), seconds=8)
 
 
 class SeveralDaemonsTest(DelayedTest):
     def test_successor_waits_for_the_one_that_drains(self):
-        """The first has one in flight, the second is up already: none is sent twice, none out of order."""
+        """The first has a message in flight, the second is up already: none is sent twice, none out of order."""
         self.prepare(settings={"drain-timeout": "20s"})
         messages = ["echo:0", "delay:2000:1", *(f"echo:{number}" for number in range(2, 200))]
         for message in messages:
@@ -572,7 +574,7 @@ class SeveralDaemonsTest(DelayedTest):
         self.assertNotIn("may have two S: lines", self.lonc.log())
 
     def test_restart_in_the_middle(self):
-        """TERM ends in order: nothing is doubtful afterwards."""
+        """TERM ends it cleanly: there are no possible duplicates afterwards."""
         self.prepare()
         messages = [f"delay:2:{number}" for number in range(500)]
         for message in messages:

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a replay, again and again: nothing is lost, and what may have been doubled is named."""
+"""kill -9 in the middle of a replay, again and again: nothing is lost, and possible duplicates are named."""
 import collections
 import os
 import random
@@ -11,7 +11,7 @@ from e2e.spool import Spool
 
 KILLS = 200
 HOSTS = ["msul1", "msul2"]
-BACKLOG = 5000  # messages for each host that wait at a time: more than a daemon sends before it is killed
+BACKLOG = 5000  # waiting messages for each host: more than a daemon sends before it is killed
 NAMED = re.compile(r"Delayed message (\S+) may have two S: lines")
 
 
@@ -22,13 +22,13 @@ class DelayedCrashTest(E2eTest):
         print(f"seed: LONC_SEED={self.seed}", flush=True)
         self.random = random.Random(self.seed)
         self.peer = self.standin(HOSTS, journal=self.directory / "journal")
-        self.left = {host: [] for host in HOSTS}  # commands, in the order in which they are to arrive
+        self.left = {host: [] for host in HOSTS}  # commands, in the expected order of arrival
         self.names = {}  # of the files, by command
 
     def leave(self, host, number):
         for _ in range(number):
             at = len(self.left[host])
-            # Names order them as numbers do, and not as text does.
+            # The names are ordered as numbers, not as text.
             name = f"{1000000000 + at // 100}.{at % 100}.4711.echo.{host}"
             command = f"echo:{host}-{at}"
             self.spool.leave(name, command + "\n")
@@ -51,7 +51,7 @@ class DelayedCrashTest(E2eTest):
         time.sleep(self.random.uniform(0.001, 0.060) * SLOWNESS)
         self.lonc.process.kill()
         self.lonc.process.wait()
-        # The kernel does this of itself to one kill in some hundreds, at the end of a page.
+        # The kernel itself does this at one in some hundreds of kills, at the end of a page.
         if self.random.random() < 0.2:
             with self.spool.permanent_log.open("a") as log:
                 log.write("1700000000:S:msul2:echo:ha")
@@ -63,13 +63,13 @@ class DelayedCrashTest(E2eTest):
         self.lonc.stop()
 
     def check_order(self, host, arrivals):
-        """First arrivals are all that was left, in its order."""
+        """The first arrivals are all messages, in their order."""
         first = list(dict.fromkeys(arrivals))
         self.assertEqual(len(first), len(self.left[host]), f"{host}: lost {set(self.left[host]) - set(first)}")
         self.assertTrue(first == self.left[host], f"{host}: out of order")
 
     def check_doubled(self, host, arrivals, named):
-        """At most one for each life that was cut short; each has its warning and came again before those behind it."""
+        """At most one for each killed process; each has its warning and arrived again before those behind it."""
         doubled = {command: count for command, count in collections.Counter(arrivals).items() if count > 1}
         extra = sum(doubled.values()) - len(doubled)
         self.assertLessEqual(extra, self.kills, f"{host}: {doubled}")
@@ -83,7 +83,7 @@ class DelayedCrashTest(E2eTest):
         return extra
 
     def traces(self, host, sent):
-        """What the logs say of messages without an S: line, and of their neighbours."""
+        """What the logs say about messages without an S: line, and about their neighbours."""
         found = []
         for command in [command for command in self.left[host] if command not in sent][:3]:
             at = self.left[host].index(command)
@@ -105,7 +105,7 @@ class DelayedCrashTest(E2eTest):
     def check_all(self):
         named = NAMED.findall(self.lonc.log())
         self.assertEqual(self.spool.quarantined(), {})
-        # At most one of each host for each life. What was killed before its log was written is named twice.
+        # At most one of each host for each process. A process killed before its log was written names it again.
         self.assertLessEqual(len(set(named)), self.kills * len(HOSTS))
         doubled = {}
         for host in HOSTS:
@@ -134,8 +134,8 @@ class DelayedCrashTest(E2eTest):
     def test_batch_of_1(self):
         self.crash(KILLS // 4, delayed_sync_batch="1")
 
-    def test_killed_while_it_puts_things_in_order(self):
-        """Lives too short to send anything, and with live requests going on."""
+    def test_killed_during_recovery(self):
+        """Processes that live too briefly to send anything; then live requests."""
         self.kills = 40
         self.lonc = self.node(HOSTS, start=False)
         self.spool = Spool(self.lonc)

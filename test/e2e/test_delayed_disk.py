@@ -1,7 +1,7 @@
-"""A disk in trouble: live requests notice nothing, no delayed message is lost, and all goes on when the cause is gone.
+"""A disk in trouble: live requests are not affected, no delayed message is lost, and all works again afterwards.
 
-The directory of delayed messages is a file system of its own that is filled, made read-only or frozen. That takes root;
-each test says of what it had none.
+The directory of delayed messages is its own file system that is filled, made read-only or frozen. That requires root;
+a test that cannot run says what was missing.
 """
 import errno
 import os
@@ -27,15 +27,15 @@ class DiskTest(E2eTest):
             self.skipTest(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
 
     def mount(self, place, *options):
-        """Skips the test where mounting is forbidden."""
+        """Skips the test if mounting is forbidden."""
         self.must("mount", *options, place)
         self.addCleanup(run, "umount", "--lazy", place)
 
-    def mount_ext4(self, place, options="rw"):
+    def mount_ext4(self, place, options="rw", features="^has_journal"):
         self.image = self.directory / "image"
         with self.image.open("wb") as file:
             file.truncate(16 * 1024 * 1024)
-        self.must("mkfs.ext4", "-q", "-O", "^has_journal", self.image)
+        self.must("mkfs.ext4", "-q", "-O", features, self.image)
         self.mount(place, "-o", f"loop,{options}", self.image)
         (place / "lost+found").rmdir()
 
@@ -62,7 +62,7 @@ class DiskTest(E2eTest):
         return Load(self.lonc, ["msul1"], clients=4, rate=200, seconds=120)
 
     def wait_trouble(self, *words, seconds=20):
-        """Status and log tell what is wrong; the status also since when."""
+        """Waits until the status says what is wrong, and since when."""
 
         def is_told():
             delayed = self.lonc.status()["daemon"]["delayed"]
@@ -91,7 +91,7 @@ class DiskTest(E2eTest):
     def assert_live_was_undisturbed(self, running):
         tally = running.stop()
         self.assert_all_right(tally, least=100)
-        self.assert_p99_below(tally, 200)
+        self.assert_not_held_up(tally)
 
     # --- full
 
@@ -107,7 +107,7 @@ class DiskTest(E2eTest):
         return filler
 
     def leave_until_full(self, most=10_000):
-        """As many messages as the disk takes; returns why it takes no more."""
+        """Leaves as many messages as fit on the disk; returns why no more fit."""
         for _ in range(most):
             try:
                 self.leave(1)
@@ -134,11 +134,11 @@ class DiskTest(E2eTest):
         return [line for line in self.lonc.log().splitlines() if "may have two S: lines" in line]
 
     def test_full_of_messages(self):
-        """Each that is sent makes room: the way out must need none."""
+        """Each sent message frees space: sending must not need any."""
         self.assertEqual(self.full_disk("size=64k", before_it_is_full=True), [])
 
     def test_full_of_messages_at_the_start(self):
-        """There never was room for a journal: one at a time, and that is told."""
+        """There never was space for a journal: they are sent one at a time, and that is logged."""
         self.assertIn(len(self.full_disk("size=64k", before_it_is_full=False)), range(1, 4))
 
     def test_no_inodes_left(self):
@@ -159,30 +159,45 @@ class DiskTest(E2eTest):
         self.lonc.wait_up("msul1")
         self.wait_delivered()
 
-    def test_permanent_log_can_not_grow(self):
-        """What was answered is logged when there is room again, and is not sent a second time."""
-        self.prepare()
-        small = self.directory / "small"
-        small.mkdir()
-        self.mount(small, "-t", "tmpfs", "-o", "size=64k", "none")
+    def logged(self):
+        """The commands with an S: line, and the number of incomplete lines."""
+        lines = [PERMANENT_LINE.match(line) for line in self.spool.permanent_log.read_text().splitlines()]
+        self.assertEqual(sum(bool(line and line["kind"] == "D") for line in lines), 10)
+        return [line["command"] for line in lines if line and line["kind"] == "S"], lines.count(None)
+
+    def permanent_log_on(self, small):
+        """The permanent log is on a full disk: messages that cannot be logged are not sent."""
         (small / "log").write_text("1000000000:D:msul1:other:Thu Jan  1 00:00:00 1970\n" * 10)
         self.spool.permanent_log.touch()
         self.mount(self.spool.permanent_log, "--bind", small / "log")
         filler = self.fill(small)
-        self.leave(200)  # their lines need more than what is left of its last page
+        self.leave(200)  # their lines need more than the rest of its last page
         self.start()
         with self.live() as running:
             self.wait_trouble("permanent log", "No space left on device")
             self.assertLess(len(self.arrived()), len(self.left))
+            self.assertEqual(self.logged(), (self.arrived(), 0))
             filler.unlink()
             wait_for(lambda: not self.spool.waiting(), "all are delivered", 20)
             self.assert_live_was_undisturbed(running)
+        self.assert_logged("permanent log", "No space left on device")
         self.assertEqual(self.arrived(), self.left)
-        # A line that was cut stays as a line of its own, and is written once more.
-        lines = [PERMANENT_LINE.match(line) for line in self.spool.permanent_log.read_text().splitlines()]
-        self.assertEqual([line["command"] for line in lines if line and line["kind"] == "S"], self.left)
-        self.assertEqual(sum(bool(line and line["kind"] == "D") for line in lines), 10)
-        self.assertLessEqual(lines.count(None), 1)
+        self.assertEqual(self.logged(), (self.left, 0))
+
+    def test_permanent_log_cannot_grow(self):
+        self.prepare()
+        small = self.directory / "small"
+        small.mkdir()
+        self.mount(small, "-t", "tmpfs", "-o", "size=64k", "none")
+        self.permanent_log_on(small)
+
+    def test_permanent_log_cannot_grow_nor_be_reserved(self):
+        """A file system that cannot reserve space, like ext3: the free space is checked instead."""
+        self.prepare()
+        small = self.directory / "small"
+        small.mkdir()
+        self.mount_ext4(small, features="^has_journal,^extents,^64bit")
+        self.permanent_log_on(small)
 
     # --- the disk of the logs
 
@@ -191,10 +206,12 @@ class DiskTest(E2eTest):
         return self.fill(self.lonc.logs)
 
     def problems(self):
-        return self.lonc.admin().status()["daemon"]["problems"]
+        found = self.lonc.admin().status()["daemon"]["problems"]
+        self.assertTrue(all(problem["remedy"] for problem in found), found)
+        return [problem["text"] for problem in found]
 
     def test_logs_full_at_the_start(self):
-        """Requests are served, and what an administrator has to know is told wherever it can be."""
+        """Requests are served, and an administrator is informed wherever possible."""
         self.prepare(settings={"status-interval": "1s"})
         filler = self.fill_logs()
         self.leave(1)
@@ -207,9 +224,9 @@ class DiskTest(E2eTest):
         self.assertIn("cannot write the log", self.lonc.ctl("check").stdout)
         again = self.lonc.run()
         self.assertIn(f"another lonc is running already, as process {self.lonc.process.pid}", again.stderr)
-        # At most one whose line is missing: it waits for the log.
         wait_for(lambda: "permanent log" in (self.lonc.admin().status()["daemon"]["delayed"]["trouble"] or ""),
                  "the status says why delayed messages wait", 20)
+        self.assertEqual(self.arrived(), [])
         self.assertEqual(self.lonc.request("msul1", "echo:alive"), "alive")
         filler.unlink()
         self.wait_delivered()
@@ -219,7 +236,7 @@ class DiskTest(E2eTest):
         self.assertEqual(self.arrived(), self.left)
 
     def test_logs_full_with_a_stale_pid_file(self):
-        """A file that is there has its room."""
+        """An existing file already has its space."""
         self.prepare()
         self.mount(self.lonc.logs, "-t", "tmpfs", "-o", "size=64k", "none")
         self.lonc.pid_file.write_text("4194300\n")
@@ -230,7 +247,7 @@ class DiskTest(E2eTest):
         self.assertEqual(len(self.problems()), 1, self.problems())
 
     def test_limit_on_the_size_of_files(self):
-        """The permanent log is at it: no signal ends lonc, and a start sends one message at most."""
+        """The permanent log has reached it: no signal ends lonc, and no start sends anything."""
         text = "1000000000:D:msul1:other:Thu Jan  1 00:00:00 1970\n" * 2000
         self.prepare(prefix=("prlimit", f"--fsize={len(text)}"))
         self.spool.permanent_log.write_text(text)
@@ -240,11 +257,11 @@ class DiskTest(E2eTest):
             self.wait_trouble("permanent log", "File too large")
             self.assertEqual(self.lonc.request("msul1", "echo:alive"), "alive")
             self.lonc.stop()
-        self.assertLessEqual(len(self.arrived()), 3, "the one whose line is missing, once a start")
+            self.assertEqual(self.arrived(), [])
         self.lonc.prefix = []
         self.start()
         wait_for(lambda: not self.spool.waiting(), "all are delivered", 20)
-        self.assertEqual(list(dict.fromkeys(self.arrived())), self.left)
+        self.assertEqual(self.arrived(), self.left)
         self.assertEqual(self.spool.permanent("S"), self.left)
 
     # --- read-only
@@ -264,7 +281,7 @@ class DiskTest(E2eTest):
         self.assert_logged("Read-only file system")
 
     def test_read_only_after_an_error(self):
-        """As the kernel does it when the disk has a fault: at once, with files open. An administrator repairs it."""
+        """As the kernel does on a disk error: at once, with open files. An administrator repairs it."""
         self.prepare(settings={"delayed-rescan": "1s"})
         self.mount_ext4(self.spool.directory, "errors=remount-ro")
         device = run("findmnt", "-n", "-o", "SOURCE", self.spool.directory).stdout.strip()
@@ -277,7 +294,7 @@ class DiskTest(E2eTest):
         self.peer.down("msul1")
         self.lonc.wait_lost("msul1")
         self.leave(20)
-        self.must("sync", "-f", self.spool.directory)  # or the error takes their content along
+        self.must("sync", "-f", self.spool.directory)  # or the error would lose their content
         trigger.write_text("by a test\n")
         self.peer.up("msul1")
         self.lonc.wait_up("msul1")
@@ -296,7 +313,7 @@ class DiskTest(E2eTest):
     # --- hanging
 
     def test_disk_that_hangs(self):
-        """A frozen file system: whoever writes to it sleeps until it is thawed."""
+        """A frozen file system: every writer sleeps until it is unfrozen."""
         self.prepare()
         self.mount_ext4(self.spool.directory)
         self.start()
@@ -306,15 +323,55 @@ class DiskTest(E2eTest):
         self.must("fsfreeze", "--freeze", self.spool.directory)
         self.addCleanup(run, "fsfreeze", "--unfreeze", self.spool.directory)
         self.peer.up("msul1")
-        self.lonc.wait_up("msul1")  # live requests wait for delayed-first at most, and no longer
+        self.lonc.wait_up("msul1")  # live requests wait at most delayed-first
         with self.live() as running:
             self.wait_trouble("the disk has not answered for", seconds=30)
             self.assertEqual(self.arrived(), [])
-            self.lonc.hang_up()  # a reload, too, waits for no disk
+            self.lonc.hang_up()  # a reload does not wait for the disk either
             self.assertEqual(self.assert_quick(0.5, self.lonc.request, "msul1", "echo:x"), "x")
             self.must("fsfreeze", "--unfreeze", self.spool.directory)
             self.wait_delivered()
             self.assert_live_was_undisturbed(running)
+
+    def freeze_log(self):
+        """Puts only lonc.log on its own disk: deliveries can be recorded, but not logged."""
+        frozen = self.directory / "frozen"
+        frozen.mkdir()
+        self.mount_ext4(frozen)
+        (frozen / "lonc.log").touch()
+        self.lonc.log_file.touch()
+        self.mount(self.lonc.log_file, "--bind", frozen / "lonc.log")
+        self.addCleanup(run, "fsfreeze", "--unfreeze", frozen)
+        return frozen
+
+    def kill_while_frozen(self, frozen):
+        """A process that waits for a frozen disk ends when that is unfrozen, without having written anything."""
+        self.lonc.process.kill()
+        self.must("fsfreeze", "--unfreeze", frozen)
+        self.lonc.process.wait()
+
+    def test_killed_twice_while_the_disk_of_the_log_hangs(self):
+        """The second process cannot log the name, so the third logs it, although the message is delivered by then."""
+        self.prepare()
+        frozen = self.freeze_log()
+        command = "late:3000:fine"
+        name = self.spool.message("msul1", command).name
+        self.start()
+        wait_for(lambda: self.peer.arrived("msul1").count(command) == 1, "it is in flight")
+        self.must("fsfreeze", "--freeze", frozen)
+        self.kill_while_frozen(frozen)
+        self.assertEqual(self.spool.waiting(), [name])
+        before = self.lonc.log()
+        self.must("fsfreeze", "--freeze", frozen)
+        self.start()
+        wait_for(lambda: not self.spool.waiting(), "the second process has delivered it", 20)
+        self.assertEqual(self.lonc.status()["daemon"]["delayed"]["doubtful_names"], [name])
+        self.kill_while_frozen(frozen)
+        self.assertEqual(self.lonc.log(), before)
+        self.start()
+        self.lonc.wait_logged(f"Delayed message {name} may have two S: lines")
+        self.assertEqual(self.peer.arrived("msul1").count(command), 2)
+        self.assertEqual(self.spool.permanent("S"), [command])
 
     # --- the directory
 
@@ -337,7 +394,7 @@ class DiskTest(E2eTest):
         self.assert_logged("Permission denied")
 
     def test_mounted_over_and_uncovered(self):
-        """A directory that vanishes under another, which can not be written to, and comes back with what it held."""
+        """A directory that is hidden by another, read-only one, and reappears with its messages."""
         self.prepare(settings={"delayed-rescan": "1s"})
         self.start()
         self.peer.down("msul1")
@@ -354,7 +411,7 @@ class DiskTest(E2eTest):
             self.assert_live_was_undisturbed(running)
 
     def test_too_many_open_files(self):
-        """Those who are connected notice nothing; a message that can not be opened for now is no bad message."""
+        """Connected clients are not affected; a message that cannot be opened at the moment is not quarantined."""
         self.prepare(settings={"delayed-rescan": "1s"})
         self.start()
         pid = self.lonc.pid()

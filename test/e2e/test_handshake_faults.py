@@ -1,14 +1,14 @@
-"""Each way in which a handshake can fail has its own cause in the status, and delays nobody."""
+"""Each kind of handshake failure has its own cause in the status, and delays no other peer."""
 import time
 
 from e2e.harness import E2eTest, wait_for
 
 NOT_IN_TIME = "lond did not answer the handshake in time"
 CLOSED = "lond closed the connection during the handshake"
-GARBAGE = "the handshake held bytes that no lond sends"
+GARBAGE = "the handshake contained bytes that no lond sends"
 CAUSES = {
     "refuse": "lond refused this server",
-    "wrong": "lond answered the handshake wrongly",
+    "wrong": "lond gave a wrong answer in the handshake",
     "silent-init": f"{NOT_IN_TIME}.*init",
     "silent-ok": f"{NOT_IN_TIME}.*challenge",
     "silent-ekey": f"{NOT_IN_TIME}.*ekey",
@@ -20,7 +20,7 @@ CAUSES = {
     "garbage-ekey": GARBAGE,
     "accept-only": f"{NOT_IN_TIME}.*init",
 }
-# Only the first connection to a peer asks this: the next one does without.
+# Only the first connection to a peer sends pong: the next one omits it.
 PONG_CAUSES = {"silent-pong": f"{NOT_IN_TIME}.*pong", "close-pong": f"{CLOSED}.*pong"}
 SETTINGS = {"connect-timeout": "1s", "pong-timeout": "1s", "backoff-longest": "500ms"}
 
@@ -43,14 +43,14 @@ class HandshakeFaultTest(E2eTest):
         for fault in CAUSES:
             node.wait_up(fault)
 
-    def test_slow_handshake_is_a_good_one(self):
+    def test_slow_handshake_succeeds(self):
         self.standin(["msul1"], faults={"msul1": "drip"})
         node = self.node(["msul1"], settings=SETTINGS)
         node.wait_up("msul1")
         self.assertEqual(node.request("msul1", "encrypt:echo:x"), "x")
 
     def test_pong_of_another_host(self):
-        """Warned of with both ids, and the connection is used all the same."""
+        """A warning names both ids, and the connection is used nevertheless."""
         self.standin(["msul1"], faults={"msul1": "wrong-id"})
         node = self.node(["msul1"])
         node.wait_up("msul1")
@@ -74,7 +74,7 @@ class HandshakeFaultTest(E2eTest):
         self.assertEqual(peer.stats("msul1")["pongs"], 1)
 
     def test_max_attempts(self):
-        """For those who want the old rule: given up after five, and tried again when told so."""
+        """The old rule, for those who want it: given up after five attempts, and tried again on request."""
         peer = self.standin(["msul1"], faults={"msul1": "refuse"})
         quick = {"backoff-first": "100ms", "backoff-longest": "100ms"}
         node = self.node(["msul1"], settings={"max-attempts": "5"} | quick)

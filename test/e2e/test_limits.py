@@ -1,4 +1,4 @@
-"""What happens at the limits: of connections, queue, clients, descriptors and patience. Never error:, never a hang."""
+"""Behaviour at the limits of connections, queue, clients, descriptors and waiting times: no error:, no hang."""
 import contextlib
 import os
 import pathlib
@@ -11,7 +11,7 @@ from e2e.peers import load
 
 class LimitTest(E2eTest):
     def busy(self, node, peer, number, line):
-        """So many clients, each with a request of its own."""
+        """As many clients, each with its own request."""
         clients = [node.client("msul1", 20) for _ in range(number)]
         for client in clients:
             self.addCleanup(client.close)
@@ -19,7 +19,7 @@ class LimitTest(E2eTest):
         return clients
 
     def test_connections_come_and_go(self):
-        """One is kept; as many as are needed up to the limit; the surplus is closed when idle."""
+        """One is kept; as many as needed are opened up to the limit; the surplus is closed when idle."""
         peer, node = self.pair(["msul1"], settings={"max-connections": "4", "idle-timeout": "1s"})
         self.assertEqual(peer.stats("msul1")["connections"], 1)
         clients = self.busy(node, peer, 8, "delay:700:done")
@@ -49,8 +49,27 @@ class LimitTest(E2eTest):
         node.wait_up("msul1")
         node.wait_logged("WARNING: Half of all 10 places for clients are taken by clients of this peer")
 
+    def test_idle_clients_give_way(self):
+        """When slots run short, the clients idle longest are closed; those in the middle of a request stay."""
+        _, node = self.pair(["msul1"], settings={"max-clients": "16"})
+        with contextlib.ExitStack() as stack:
+            client = lambda: stack.enter_context(node.client("msul1", 60))
+            waiting, talking, idle = client(), client(), [client() for _ in range(6)]
+            waiting.send("delay:16000:at last\n")
+            talking.send("echo:half ")
+            self.assertEqual([each.ask("echo:in") for each in idle], ["in"] * 6)
+            self.assert_lost_at_once(node, "msul1")
+            wait_for(lambda: node.request("msul1", "echo:new") == "new", "a place is free", 30)
+            self.assertIsNone(idle[0].line())
+            self.assertEqual(idle[-1].ask("echo:still in"), "still in")
+            talking.send("a line\n")
+            self.assertEqual(talking.line(), "half a line")
+            self.assertEqual(waiting.line(), "at last")
+        self.assertGreaterEqual(node.peer("msul1")["idle_clients_closed"], 1)
+        node.wait_logged("WARNING: Places for clients are running short: idle ones are closed")
+
     def test_clients_of_a_silent_peer(self):
-        """They take no place from those of another peer, and give theirs back when they leave."""
+        """They take no slots from those of another peer, and release theirs when they leave."""
         peer, node = self.pair(["hung", "msul1"], settings={"max-clients": "200"})
         asked = [node.client("hung") for _ in range(150)]
         for client in asked:
@@ -72,7 +91,7 @@ class LimitTest(E2eTest):
         self.assertEqual(node.peer("hung")["queued"], 0)
 
     def test_unfinished_lines_take_no_more_memory_than_allowed(self):
-        """Those of one peer leave half of it to the others; who gets no more reads con_lost and goes on."""
+        """Those of one peer leave half of it to the others; a client over the limit gets con_lost, then is served."""
         _, node = self.pair(["msul1", "msul2"], settings={"max-client-memory": "64M"})
         clients = [node.client("msul2", 30) for _ in range(40)]
         for client in clients:
@@ -95,7 +114,7 @@ class LimitTest(E2eTest):
         self.assert_all_right(load(node, ["msul1"], clients=300, requests=3000), 3000)
 
     def test_hard_limit_of_descriptors(self):
-        """Told, and lived with: who is served stays served, what does not fit is con_lost, and the daemon goes on."""
+        """Reported and handled: served clients stay served, others get con_lost, and the daemon continues."""
         self.standin(["msul1"])
         node = self.node(["msul1"], prefix=["prlimit", "--nofile=100:100"])
         node.wait_up("msul1")
@@ -110,7 +129,7 @@ class LimitTest(E2eTest):
         node.wait_up("msul1")
         self.assertEqual(node.request("msul1", "echo:afterwards"), "afterwards")
 
-    def test_no_descriptor_is_lost(self):
+    def test_no_descriptor_leaks(self):
         peer, node = self.pair(["msul1"], settings={"idle-timeout": "1s"})
         count = lambda: len(os.listdir(f"/proc/{node.pid()}/fd"))
         before = count()

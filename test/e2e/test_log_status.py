@@ -50,7 +50,7 @@ class LogTest(E2eTest):
         self.assertLess(len(about_peer), 15, about_peer)
 
     def test_no_request_argument_anywhere(self):
-        """At the chattiest level, and also where a request fails: only the command word shows."""
+        """At the most verbose level, and even if a request fails: only the command word is shown."""
         peer = self.standin(["msul1"])
         node = self.node(["msul1"], settings={"log-level": "debug", "request-timeout": "1s", "max-connections": "1"})
         node.wait_up("msul1")
@@ -71,7 +71,7 @@ class LogTest(E2eTest):
             self.assertNotIn("s3cret", text, name)
 
     def test_outside_text_is_escaped(self):
-        """loncron puts the log into a page, and the status is separated by TABs."""
+        """loncron puts the log into a page, and the status file is separated by TABs."""
         self.standin(["msul1"], faults={"msul1": "garbage"})
         node = self.node(["msul1"], start=False, settings={"log-level": "debug"})
         with node.hosts_tab.open("a") as file:

@@ -1,4 +1,4 @@
-"""The classic side: an unmodified loncron finds, counts, signals, rotates and starts this lonc as the old one."""
+"""The classic side: an unmodified loncron finds, counts, signals, rotates and starts this lonc like the old one."""
 import os
 import signal
 
@@ -19,7 +19,7 @@ class LoncronTest(E2eTest):
         self.lonc.wait_lost(host)
 
     def test_responding(self):
-        """kill 0 finds it, and USR1 has the status written anew and the peers tried again."""
+        """kill 0 finds it, and USR1 makes it write the status and try the peers again."""
         self.prepare()
         self.lose("msul2")
         self.wait_told(lambda line: "Away" in line, "msul2 is away")
@@ -37,7 +37,7 @@ class LoncronTest(E2eTest):
         wait_for(is_told, f"the status tells that {what}", 20)
 
     def test_page_of_log_and_status(self):
-        """It puts both into a web page as they are."""
+        """It puts both into a web page unchanged."""
         self.prepare()
         self.lose("msul2")
         self.loncron.check()
@@ -45,7 +45,7 @@ class LoncronTest(E2eTest):
             self.assertNotRegex(line, "[<>]")
 
     def test_no_mail_after_a_bad_day(self):
-        """Outages, hundreds of failed requests, and a reload: far from what it sends a mail for."""
+        """Outages, hundreds of failed requests, and a reload: far below its threshold for a mail."""
         self.prepare()
         for _ in range(3):
             self.lose("msul2")
@@ -55,7 +55,7 @@ class LoncronTest(E2eTest):
             self.lonc.wait_up("msul2")
         self.lonc.hang_up()
         self.lonc.wait_logged("HUP: reloaded")
-        # data1, whose lond nobody plays here, is one WARNING.
+        # data1, for which there is no lond here, causes one WARNING.
         self.assertEqual(self.loncron.warnings(), 0, self.lonc.log())
         self.assertGreater(self.loncron.notices(), 0, "an outage is told")
         self.assertLess(self.loncron.score(), MAIL_AT / 10, self.lonc.log())
@@ -103,7 +103,7 @@ class LoncronTest(E2eTest):
         wait_for(lambda: self.count() == written, "each line is there once")
 
     def test_dead(self):
-        """It is started without arguments, returns, and its pid file is there within two seconds."""
+        """It is started without arguments, returns, and its pid file exists within two seconds."""
         self.prepare()
         self.lonc.process.kill()
         self.lonc.process.wait()
@@ -117,8 +117,8 @@ class LoncronTest(E2eTest):
         self.assertEqual(self.loncron.check(), "responding")
         self.assertEqual(self.loncron.pid(), pid)
 
-    def test_started_once_more(self):
-        """Said on the standard error that goes to lonc_errors, and the one that runs goes on."""
+    def test_started_twice(self):
+        """Reported on standard error, which goes to lonc_errors, and the running one continues."""
         self.prepare()
         before = self.loncron.pid()
         done = self.assert_quick(2, self.loncron.start)
@@ -128,6 +128,6 @@ class LoncronTest(E2eTest):
         self.assertEqual(self.lonc.request("msul1", "echo:undisturbed"), "undisturbed")
 
     def end(self, pid):
-        """Of a lonc that is nobody's child here."""
+        """Ends a lonc that is not a child of this process."""
         os.kill(pid, signal.SIGTERM)
         wait_for(lambda: not self.loncron.is_alive(), "the daemon has ended", 20)

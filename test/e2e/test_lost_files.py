@@ -1,4 +1,4 @@
-"""What an administrator or a clean-up job does to the files of a running lonc: sockets, pid file, admin socket."""
+"""An administrator or a cleanup job removes files of a running lonc: sockets, pid file, admin socket."""
 import fcntl
 import os
 import shutil
@@ -22,7 +22,7 @@ class LostSocketTest(E2eTest):
         self.assertEqual(stat.S_IMODE(node.socket_path(host).stat().st_mode), 0o600)
         self.assertEqual(node.request(host, "echo:again"), "again")
 
-    def test_a_removed_socket_comes_back_by_itself(self):
+    def test_a_removed_socket_is_created_again(self):
         _, node = self.start()
         with node.client("msul1") as connected:
             other = node.socket_path("msul2").stat().st_ino
@@ -33,7 +33,7 @@ class LostSocketTest(E2eTest):
         node.wait_logged("msul1 was gone")
 
     def test_at_a_signal(self):
-        """Also where no status is written in between."""
+        """Even if no status is written in between."""
         _, node = self.start(**{"status-interval": "0s"})
         for number in (signal.SIGUSR1, signal.SIGHUP):
             node.socket_path("msul1").unlink()
@@ -54,7 +54,7 @@ class LostSocketTest(E2eTest):
         wait_for(lambda: node.admin().get("/readyz").status == 200, "lonc is ready")
         self.assertEqual(node.log().count("were gone"), 1, node.log())
 
-    def test_what_is_in_the_way_is_left_alone_and_told(self):
+    def test_an_obstacle_is_not_removed_but_reported(self):
         _, node = self.start()
         path = node.socket_path("msul1")
         path.unlink()
@@ -67,7 +67,7 @@ class LostSocketTest(E2eTest):
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(path))
             other.listen()
-            node.wait_logged("another process's, which listens there (end that one)")
+            node.wait_logged("another process listens there (end it)")
         self.assert_back(node, "msul1")
 
     def test_admin_socket(self):
@@ -79,7 +79,7 @@ class LostSocketTest(E2eTest):
 
 
 class LostPidFileTest(E2eTest):
-    def test_a_removed_pid_file_leads_to_no_second_lonc(self):
+    def test_a_removed_pid_file_permits_no_second_lonc(self):
         _, node = self.pair(["msul1"])
         for arguments in ([], ["--daemonize"]):
             node.pid_file.unlink(missing_ok=True)
@@ -88,22 +88,22 @@ class LostPidFileTest(E2eTest):
             self.assertIn(f"another lonc is running already, as process {node.process.pid}", done.stderr)
             self.assertEqual(node.request("msul1", "echo:alive"), "alive")
 
-    def test_it_comes_back(self):
+    def test_it_is_created_again(self):
         self.standin(["msul1"])
         node = self.node(["msul1"], settings={"status-interval": "1s"})
         node.pid_file.unlink()
         wait_for(node.pid_file.exists, "the pid file is there again")
         self.assertEqual(node.pid(), node.process.pid)
-        node.wait_logged("The pid file was missing and has been made anew")
-        # The directory of the logs made anew.
+        node.wait_logged("The pid file was missing and has been created again")
+        # The directory of the logs is created again.
         node.logs.rename(node.directory / "old")
         node.logs.mkdir()
         wait_for(node.pid_file.exists, "the pid file is in the new directory")
         done = node.run()
         self.assertIn("another lonc is running already", done.stderr)
 
-    def test_somebody_elses(self):
-        """A lonc of before takes no notice of the lock on the directory: the later one stays."""
+    def test_pid_file_of_another_lonc(self):
+        """An earlier lonc ignores the lock on the directory: the one started later stays."""
         self.standin(["msul1"])
         node = self.node(["msul1"], settings={"status-interval": "1s"})
         node.wait_up("msul1")

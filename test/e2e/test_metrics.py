@@ -1,4 +1,4 @@
-"""/metrics of a running daemon: what stands there is true, and promtool finds nothing to complain about."""
+"""/metrics of a running daemon: the values are correct, and promtool accepts them."""
 import os
 import shutil
 import subprocess
@@ -43,17 +43,17 @@ class MetricsTest(E2eTest):
         self.assertEqual(admin.peer("msul1")["delayed"]["waiting"], 1)
         wait_for(lambda: metrics()['lonc_loop_lag_seconds_count'] > 0, "the loop was looked at")
 
-    def test_promtool_finds_nothing(self):
+    def test_promtool_accepts_them(self):
         _, lonc = self.pair(["msul1"])
         if not shutil.which("promtool"):
-            # One of several tests: that it was skipped is not seen from outside, so it fails where all must run.
+            # One of several tests: a skip would not be visible from outside, so it fails where all tests must run.
             self.assertNotIn("CI", os.environ, "promtool is missing: cmake/bootstrap.sh install test")
             self.skipTest("promtool is missing: cmake/bootstrap.sh install test")
         done = subprocess.run(["promtool", "check", "metrics"], input=lonc.admin().get("/metrics").text, text=True,
                               capture_output=True, check=False)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
-    def test_scrapes_of_a_thousand_peers_do_not_hold_up_the_relay(self):
+    def test_scrapes_of_a_thousand_peers_do_not_delay_the_relay(self):
         self.standin(["msul1"])
         away = [f"away{i}:msu:library:away{i}.example.org:127.254.{i // 250 + 1}.{i % 250 + 1}" for i in range(1000)]
         lonc = self.node(["msul1", *away], settings={"log-level": "warning", "threads": "2"})
@@ -70,7 +70,7 @@ class MetricsTest(E2eTest):
             tally = running.finish()
         self.assertGreater(scrapes, 1)
         self.assert_all_right(tally, 300)
-        self.assert_p99_below(tally, 250)
+        self.assert_not_held_up(tally)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""lonc between a lond and a lonnet that are not ours: Perl's own pack, CryptX's IDEA, one line each way."""
+"""lonc between an independent lond and lonnet: Perl's own pack, CryptX's IDEA, one line each way."""
 from e2e.harness import E2eTest
 from e2e.peers import PerlLond, lonnet, tally
 
@@ -24,7 +24,7 @@ class PerlPeerTest(E2eTest):
         self.start_pair("msua_1", own_id="fsul-2")
         self.assertEqual(self.ask("msua_1", "encrypt:echo:underscore and minus"), ["underscore and minus"])
 
-    def test_ids_as_short_as_can_be(self):
+    def test_shortest_ids(self):
         self.start_pair("l1", own_id="l2")
         self.assertEqual(self.ask("l1", "encrypt:echo:short ids"), ["short ids"])
 
@@ -35,7 +35,7 @@ class PerlPeerTest(E2eTest):
             counts = tally(out[0])
             self.assertEqual((counts["ok"], counts["lost"], counts["wrong"]), (600, 0, 0), out)
 
-    def test_exit_passes_through(self):
+    def test_exit_is_passed_on(self):
         self.start_pair("msul3")
         self.assertEqual(self.ask("msul3", "exit"), ["bye"])
         self.lonc.wait_up("msul3")

@@ -19,7 +19,7 @@ def process_name(pid):
 
 class PidFileTest(E2eTest):
     def test_second_instance(self):
-        """Told clearly and within a second, and the first is not disturbed."""
+        """Refused clearly and within a second, and the first is not affected."""
         _, node = self.pair(["msul1"])
         pid = node.pid()
         for arguments in ([], ["--daemonize"]):
@@ -32,7 +32,7 @@ class PidFileTest(E2eTest):
     def test_stale_pid_file(self):
         self.standin(["msul1"])
         node = self.node(["msul1"], start=False)
-        # A dead process, a living one that is no lonc, and what a crash or a full disk may leave.
+        # A dead process, a living one that is not a lonc, and what a crash or a full disk may leave.
         for text in ("4194300\n", f"{os.getpid()}\n", "", "rubbish\n", "-1\n"):
             node.pid_file.write_text(text)
             node.start()
@@ -44,7 +44,7 @@ class PidFileTest(E2eTest):
         _, node = self.pair(["msul1"])
         self.assertEqual(process_name(node.pid()), "lonc")
 
-    def test_pid_file_of_a_successor_is_left_alone(self):
+    def test_pid_file_of_a_successor_is_not_removed(self):
         _, node = self.pair(["msul1"])
         node.pid_file.unlink()
         node.pid_file.write_text("1\n")
@@ -52,7 +52,7 @@ class PidFileTest(E2eTest):
         self.assertEqual(node.process.wait(10), 0)
         self.assertEqual(node.pid_file.read_text(), "1\n")
 
-    def test_socket_of_a_successor_is_left_alone(self):
+    def test_socket_of_a_successor_is_not_removed(self):
         _, node = self.pair(["msul1"])
         path = node.socket_path("msul1")
         path.unlink()
@@ -63,8 +63,8 @@ class PidFileTest(E2eTest):
 
 
 class InheritedTest(E2eTest):
-    def test_what_the_starter_has_open_is_closed(self):
-        """A lock of the starter must not last as long as lonc."""
+    def test_open_files_of_the_starter_are_closed(self):
+        """Otherwise a lock of the starter would last as long as lonc."""
         self.standin(["msul1"])
         path = self.directory / "lock"
         for number, arguments in enumerate(([], ["--daemonize"])):
@@ -83,10 +83,10 @@ class InheritedTest(E2eTest):
 
 
 class ServiceTest(E2eTest):
-    """What systemd has started replaces what loncron has; a second service waits and goes."""
+    """A lonc started by systemd replaces one started by loncron; a second service waits and ends."""
 
     def service(self, node):
-        """lonc as the main process of a unit, as far as lonc can see."""
+        """lonc as the main process of a unit, as far as lonc can tell."""
         path = node.directory / "notify"
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(notify.close)
@@ -116,13 +116,13 @@ class ServiceTest(E2eTest):
         self.assertEqual(node.run("--daemonize").returncode, 0)
         old = node.pid()
         process, notify = self.service(node)
-        self.assertIn(f"process {old}", self.wait_said(notify, "told to end"))
+        self.assertIn(f"process {old}", self.wait_said(notify, "being terminated"))
         self.assertRegex(self.wait_said(notify, "READY=1"), "serving 2 peers: ")
         self.assertEqual(node.pid(), process.pid)
         wait_for(lambda: not os.path.exists(f"/proc/{old}"), "the old one has ended")
         node.wait_up("msul1")
 
-        # loncron, which knows nothing of this, can not do the same.
+        # loncron, which does not know this, cannot do the same.
         done = node.run("--daemonize")
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"process {process.pid}", done.stderr)
@@ -137,13 +137,13 @@ class ServiceTest(E2eTest):
         old = node.pid()
         node.pid_file.unlink()
         process, notify = self.service(node)
-        self.assertIn(f"process {old}", self.wait_said(notify, "told to end"))
+        self.assertIn(f"process {old}", self.wait_said(notify, "being terminated"))
         self.wait_said(notify, "READY=1")
         self.assertEqual(node.pid(), process.pid)
         process.terminate()
         self.assertEqual(process.wait(20), 0)
 
-    def test_leaves_another_service_alone(self):
+    def test_does_not_replace_another_service(self):
         self.standin(["msul1"])
         node = self.node(["msul1"], start=False)
         first, notify = self.service(node)
@@ -183,7 +183,7 @@ class DaemonizeTest(E2eTest):
         self.assertNotEqual(again.returncode, 0)
         self.assertIn(str(pid), again.stderr)
 
-    def test_failed_start_is_told_to_the_caller(self):
+    def test_failed_start_is_reported_to_the_caller(self):
         node = self.node(["msul1"], start=False)
         node.hosts_tab.unlink()
         done = self.assert_quick(3, node.run, "--daemonize")
@@ -213,7 +213,7 @@ class WrongUserTest(E2eTest):
         node.assert_nothing_left()
 
     def test_sendmail_that_hangs(self):
-        """The caller is not kept waiting for it."""
+        """The caller does not wait for it."""
         script, _ = self.fake_sendmail()
         script.write_text("#!/bin/sh\nexec sleep 5\n")
         node = self.node(["msul1"], start=False, settings={"sendmail": str(script)},

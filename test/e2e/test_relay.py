@@ -1,4 +1,4 @@
-"""Requests that go through: plain, encrypted, in pieces, in masses, and beside clients that behave badly."""
+"""Requests that are relayed: plain, encrypted, in pieces, in masses, and beside badly behaved clients."""
 import time
 
 from e2e.harness import SLOWNESS, E2eTest, wait_for
@@ -58,7 +58,7 @@ class RelayTest(E2eTest):
             client.send("delay:300:first\necho:second\ndelay:50:third\necho:fourth\n")
             self.assertEqual([client.line() for _ in range(4)], ["first", "second", "third", "fourth"])
 
-    def test_slow_request_holds_nobody_up(self):
+    def test_slow_request_delays_no_other(self):
         with self.lonc.client("msul1") as slow:
             slow.send("delay:1500:slow\n")
             for number in range(5):
@@ -81,11 +81,13 @@ class RelayTest(E2eTest):
         self.assertEqual(self.peer.stats("msul1")["requests"], before)
 
     def test_client_that_leaves(self):
-        """Its line was read whole, so it is sent; nobody else notices."""
+        """Its request is in flight; other clients are not affected. (A queued request would be dropped.)"""
         before = self.peer.stats("msul1")["requests"]
-        for _ in range(5):
+        for number in range(5):
             with self.lonc.client("msul1") as client:
                 client.send("delay:300:nobody hears this\n")
+                sent = before + number + 1
+                wait_for(lambda count=sent: self.peer.stats("msul1")["requests"] == count, "the request was sent")
         self.assertEqual(self.assert_quick(2, self.ask, "echo:undisturbed"), "undisturbed")
         wait_for(lambda: self.peer.stats("msul1")["requests"] == before + 6, "all requests were sent")
         self.assertEqual(self.ask("echo:afterwards"), "afterwards")
@@ -94,7 +96,7 @@ class RelayTest(E2eTest):
         self.assertEqual(self.ask(f"big:{BIG}"), alphabet(BIG))
 
     def test_slow_reader(self):
-        """It costs the memory of one reply, and nobody else's time."""
+        """It costs the memory of one reply, and does not delay others."""
         with self.lonc.client("msul1") as slow:
             slow.send(f"big:{BIG}\n" * 20)
             wait_for(lambda: self.peer.stats("msul1")["requests"], "the reply is on its way")
@@ -116,7 +118,7 @@ class RelayTest(E2eTest):
         self.assert_all_right(tally, 4000)
 
     def test_reply_with_odd_bytes(self):
-        """Whatever lond says is handed on: one reply, one line."""
+        """Whatever lond says is passed on: one reply, one line."""
         self.assertEqual(len(self.ask("garbage:3000")), 3000)
         self.assertEqual(self.ask("drip:2:byte by byte"), "byte by byte")
 

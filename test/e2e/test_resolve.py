@@ -1,7 +1,8 @@
-"""Lines of hosts.tab without an address: names are looked up, and a name that is none holds nobody up."""
+"""Lines of hosts.tab without an address: names are looked up, and an unknown name delays no other peer."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -41,7 +42,7 @@ class ResolveTest(E2eTest):
         resolving = self.node(hosts, settings={"hosts-without-ip": "resolve"})
         resolving.wait_up("local")
 
-    def test_name_that_is_none(self):
+    def test_unknown_name(self):
         self.standin(["msul1"])
         hosts = ["msul1", "nobody:msu:library:no-such-host.invalid:http"]
         node = self.node(hosts, settings={"resolve-timeout": "500ms"})
@@ -50,7 +51,7 @@ class ResolveTest(E2eTest):
         self.assert_lost_at_once(node, "nobody")
         self.assertIn("could not be resolved", node.peer("nobody")["last_error"])
 
-    def test_later_syntax_is_passed_over(self):
+    def test_later_syntax_is_skipped(self):
         self.standin(["msul1"])
         node = self.node(["msul1"])
         with node.hosts_tab.open("a") as file:
@@ -61,8 +62,11 @@ class ResolveTest(E2eTest):
         self.assertEqual(node.request("msul1", "echo:x"), "x")
 
 
-# lonc sees a file of the test's own as /etc/hosts.
+# lonc sees a file of the test as /etc/hosts.
 WITH_HOSTS = ["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh"]
+# And another as /etc/resolv.conf.
+WITH_NAME_SERVER = ["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf'
+                    ' && shift 2 && exec "$@"', "sh"]
 
 
 def reason_to_skip():
@@ -74,7 +78,7 @@ def reason_to_skip():
 
 @unittest.skipIf(reason_to_skip(), reason_to_skip())
 class MovingNameTest(CtlTest):
-    """The name of a peer leads elsewhere, and the old server still runs."""
+    """The name of a peer resolves to another address, and the old server still runs."""
 
     def setUp(self):
         super().setUp()
@@ -115,11 +119,37 @@ class MovingNameTest(CtlTest):
             wait_for(lambda: self.peers.stats("before")["requests"] > before, "the request is in flight")
             self.lead_to("after")
             self.out(self.lonc, "reconnect", "msul1")
-            self.lonc.wait_logged("The name has another address now")
+            self.lonc.wait_logged("The name now has another address")
             self.assertEqual(client.line(), "finished")
         self.wait_moved()
 
-    def test_name_that_is_none_any_more(self):
+    def test_name_that_no_longer_resolves(self):
         self.lead_to()
         self.out(self.lonc, "reconnect", "msul1")
         self.assertEqual(self.lonc.request("msul1", "whoami"), "before")
+
+
+@unittest.skipIf(reason_to_skip(), reason_to_skip())
+class SilentNameServerTest(E2eTest):
+    """A name server that never answers, for all names except one."""
+
+    def test_a_thousand_names_that_hang_beside_one_that_is_known(self):
+        peer = self.standin(["msul1"])
+        silent = socket.socket(type=socket.SOCK_DGRAM)  # bound and never read
+        self.addCleanup(silent.close)
+        silent.bind((self.network.address("names"), 53))
+        hosts, resolv = self.directory / "hosts", self.directory / "resolv.conf"
+        hosts.write_text(f"{self.network.address('msul1')} known.example.org\n")
+        resolv.write_text(f"nameserver {self.network.address('names')}\n")
+        hanging = [f"hang{number}:msu:library:hang{number}.example.org:http" for number in range(999)]
+        node = self.node([*hanging, "msul1:msu:library:known.example.org:http"], start=False,
+                         settings={"backoff-first": "1s"}, prefix=[*WITH_NAME_SERVER, str(hosts), str(resolv)])
+        node.launch()
+        wait_for(lambda: node.socket_path("msul1").exists(), "the socket is there", 20)
+        self.assertEqual(self.assert_quick(2, node.request, "msul1", "echo:start"), "start")
+        node.wait_ready()
+        node.wait_lost("hang0", 20)
+        for _ in range(3):
+            node.signal(signal.SIGUSR1)
+            peer.drop("msul1")
+            node.wait_up("msul1", 2)

@@ -1,4 +1,4 @@
-"""Restarts under load, each while the one before still drains."""
+"""Restarts under load, each while the previous lonc still drains."""
 from e2e.harness import SLOWNESS, E2eTest, wait_for
 from e2e.peers import Load
 
@@ -17,7 +17,7 @@ class RestartTest(E2eTest):
         return old
 
     def test_restarts_with_overlapping_drains(self):
-        """None leaves a missing or a stale socket, and what was in flight is still answered."""
+        """No restart leaves a missing or a stale socket, and requests in flight are still answered."""
         self.standin(HOSTS)
         node = self.node(HOSTS)
         draining = []
@@ -44,7 +44,7 @@ class RestartTest(E2eTest):
         for host in HOSTS:
             self.assertEqual(node.request(host, f"echo:{host}"), host)
 
-    def test_killed_daemon_leaves_nothing_in_the_way(self):
+    def test_start_after_a_killed_daemon(self):
         """kill -9: stale sockets and a stale pid file, and the next start works."""
         self.standin(HOSTS)
         node = self.node(HOSTS)

@@ -30,7 +30,7 @@ class StopTest(E2eTest):
         return client
 
     def test_term_drains(self):
-        """Names go first, then what is in flight ends, then lond is told `exit`."""
+        """Pid file and sockets are removed first, then requests in flight are finished, then `exit` is sent to lond."""
         peer, node = self.pair(["msul1"])
         client = self.in_flight(node, peer, "delay:1000:finished")
         node.process.terminate()
@@ -48,8 +48,8 @@ class StopTest(E2eTest):
         node.process.terminate()
         node.assert_ended_well(self.assert_quick(2, node.process.wait, 10))
 
-    def test_term_answers_what_was_not_sent(self):
-        """One connection, one slow request on it: those that still queue get con_lost at once."""
+    def test_term_answers_unsent_requests(self):
+        """One connection with a slow request on it: queued requests get con_lost at once."""
         peer, node = self.pair(["msul1"], settings={"max-connections": "1"})
         slow = self.in_flight(node, peer, "delay:4000:finished")
         queued = [node.client("msul1") for _ in range(3)]
@@ -141,7 +141,7 @@ class ReloadTest(E2eTest):
         self.assertEqual(node.request("msul1", "echo:still here"), "still here")
 
     def test_a_part_of_hosts_tab_changes_nothing(self):
-        """As it is while somebody else writes it: the own id has gone, or most of the peers."""
+        """As while another program writes it: the own id is missing, or most of the peers are."""
         hosts = [f"msul{number}" for number in range(1, 6)]
         self.standin(["msul1", "msul5"])
         node = self.node(hosts)
@@ -150,16 +150,16 @@ class ReloadTest(E2eTest):
         for part, missing in ((whole[:-1], "this server's own id"), ([whole[0], whole[-1]], "4 of 6 hosts")):
             node.hosts_tab.write_text("".join(part))
             node.hang_up()
-            node.wait_logged(f"it misses {missing}")
+            node.wait_logged(f"it lacks {missing}")
             self.assertEqual(node.request("msul5", "whoami"), "msul5")
-        told = [line for line in node.log().splitlines() if "it misses" in line]
+        told = [line for line in node.log().splitlines() if "it lacks" in line]
         self.assertIn("CRITICAL: HUP: nothing was changed", told[0])
         self.assertIn("(msul2, msul3, msul4, msul5)", told[1])
         self.assertIn("loncctl reload --force", told[1])
         self.assertNotIn("HUP: reloaded", node.log())
 
     def test_a_file_that_is_being_written(self):
-        """It is believed when it stands still: an address that lacks its last digit is never used."""
+        """It is used once it no longer changes: an address that lacks its last digit is never used."""
         peer = self.standin(["msul1", "msul2"])
         node = self.node(["msul1"])
         node.wait_up("msul1")
@@ -168,7 +168,7 @@ class ReloadTest(E2eTest):
             file.write(f"msul2:msu:library:msul2.example.org:{address[:-1]}")
             file.flush()
             node.signal(signal.SIGHUP)
-            time.sleep(0.2)  # as a copy over the network takes
+            time.sleep(0.2)  # as long as a copy over the network takes
             file.write(f"{address[-1]}\n")
         node.wait_up("msul2")
         self.assertEqual(node.request("msul2", "whoami"), "msul2")
@@ -180,10 +180,32 @@ class ReloadTest(E2eTest):
         node.config.write_text(node.config.read_text() + "[peer msul1]\nrequest-timeout = 200ms\n"
                                "[peer gone1]\nmax-connections = 2\n")
         node.hang_up()
-        node.wait_logged("HUP: reloaded: 3 peers, 0 added, 0 removed, 0 replaced, 1 adjusted")
+        node.wait_logged("HUP: reloaded: 3 peers, 0 added, 0 removed, 0 moved, 1 adjusted")
         node.wait_logged('there are settings for the peer "gone1", which is not in hosts.tab')
         self.assertEqual(node.request("msul1", "delay:1500:late"), "con_lost")
         self.assertEqual(node.request("msul2", "delay:500:late"), "late")
+
+    def test_a_peer_that_moves_keeps_its_clients(self):
+        """Idle, waiting with a request, with several lines: none is closed, and all are answered by the new address."""
+        old, node = self.pair(["msul1"], settings={"max-connections": "1"})
+        with node.client("msul1") as silent, node.client("msul1") as kept, node.client("msul1") as waiting:
+            self.assertEqual(kept.ask("echo:first"), "first")
+            with node.request_in_flight(old, "msul1", "delay:1500:finished") as in_flight:
+                waiting.send("echo:one\necho:two\necho:three\n")
+                wait_for(lambda: node.peer("msul1")["queued"] == 1, "it waits")
+                self.network.pin("msul1", self.network.address("elsewhere"))
+                new = self.standin(["msul1"])
+                node.write_hosts(["msul1"])
+                node.hang_up()
+                self.assertEqual([waiting.line() for _ in range(3)], ["one", "two", "three"])
+                self.assertEqual(in_flight.line(), "finished")
+                self.assertEqual(in_flight.ask("echo:again"), "again")
+            self.assertEqual(silent.ask("echo:silent"), "silent")
+            self.assertEqual(kept.ask("echo:kept"), "kept")
+        node.wait_logged("HUP: reloaded: 2 peers, 0 added, 0 removed, 1 moved, 0 adjusted")
+        wait_for(lambda: old.stats("msul1")["connections"] == 0, "nothing leads to the old place")
+        self.assertGreaterEqual(new.stats("msul1")["requests"], 6)
+        self.assertEqual(node.peer("msul1")["counters"]["con_lost"], 0)
 
     def test_request_in_flight_of_a_removed_peer(self):
         peer = self.standin(["msul1", "msul2"])
@@ -198,7 +220,7 @@ class ReloadTest(E2eTest):
 
 class SweepTest(E2eTest):
     def test_failures_are_forgotten(self):
-        """The back-off would wait for minutes; USR1 tries at once."""
+        """The backoff would wait for minutes; USR1 tries at once."""
         node = self.node(["msul1"], settings={"backoff-first": "1h", "backoff-longest": "1h"})
         node.wait_lost("msul1")
         peer = self.standin(["msul1"])
@@ -207,7 +229,7 @@ class SweepTest(E2eTest):
         node.wait_logged("USR1: Trying to establish connections again")
 
     def test_signal_within_two_seconds_of_a_sweep(self):
-        """It is part of that sweep, and when the two seconds are over the status says what came of it."""
+        """It is part of that sweep, and after the two seconds the status shows the result."""
         self.standin(["msul1"])
         node = self.node(["msul1"])
         node.wait_logged("msul1 online")
@@ -219,7 +241,7 @@ class SweepTest(E2eTest):
         self.assertEqual(node.log().count("USR1: Trying"), 1)
 
     def test_a_storm_is_one_line(self):
-        """Each sweep writes a status, but not a line of log."""
+        """Each sweep writes a status, but no line in the log."""
         self.standin(["msul1"])
         node = self.node(["msul1"])
         statuses = set()
@@ -249,12 +271,12 @@ class SweepTest(E2eTest):
                 time.sleep(0.001)
             tally = running.finish()
         self.assert_all_right(tally, 1500)
-        self.assert_p99_below(tally, 50)
+        self.assert_not_held_up(tally)
         self.assertLessEqual(node.log().count("USR1: Trying") - before, 2)
         self.assertLessEqual(len(statuses), 3)
 
     def test_hup_and_usr1_during_start(self):
-        """They are remembered: the daemon starts, and does what they ask."""
+        """They are remembered: the daemon starts, then handles them."""
         hosts = [f"msul{number}" for number in range(1000)]
         self.standin(["msul1"])
         node = self.node(hosts, start=False)

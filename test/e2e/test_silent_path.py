@@ -1,4 +1,4 @@
-"""A network path that goes silent: two network namespaces, a cable between them, and one end set down."""
+"""A network path that becomes silent: two network namespaces, a cable between them, and one end set down."""
 import os
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def reason_to_skip():
     name = f"lonc-probe-{os.getpid()}"
     made = ip("netns", "add", name)
     ip("netns", "delete", name)
-    return f"network namespaces can not be made: {made.stderr.strip()}" if made.returncode else None
+    return f"network namespaces cannot be made: {made.stderr.strip()}" if made.returncode else None
 
 
 @unittest.skipIf(reason_to_skip(), reason_to_skip())
@@ -56,14 +56,14 @@ class SilentPathTest(E2eTest):
     def assert_noticed_and_healed(self):
         warning = wait_for(lambda: [line for line in self.lonc.log_about("msul1") if "WARNING" in line],
                            "the silence is noticed", 15)
-        self.assertRegex(warning[0], "nothing came back from the network")
+        self.assertRegex(warning[0], "the network path to the peer went silent")
         self.assert_lost_at_once(self.lonc, "msul1")
-        self.assertIn("nothing came back from the network", self.lonc.peer("msul1")["text"])
+        self.assertIn("the network path to the peer went silent", self.lonc.peer("msul1")["text"])
         self.mend()
         self.lonc.wait_up("msul1", 15)
 
     def test_idle_connection(self):
-        """Keep-alive finds out before any user does."""
+        """Keepalive detects it before any user does."""
         self.cut()
         self.assert_noticed_and_healed()
 

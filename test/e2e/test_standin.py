@@ -1,4 +1,4 @@
-"""The stand-ins themselves, without lonc: what the other tests build on must do what it is told."""
+"""The stand-ins themselves, without lonc: the other tests rely on them."""
 import socket
 import time
 
@@ -7,7 +7,7 @@ from e2e.peers import PerlLond
 
 
 class Dialogue:
-    """A hand-made lonc: opens a connection and goes through the handshake."""
+    """A minimal lonc: opens a connection and performs the handshake."""
 
     def __init__(self, address, port):
         self.socket = socket.create_connection((address, port), timeout=5)

@@ -1,9 +1,9 @@
-// Handshake, spoken to by anyone, through the LineFramer that stands before it.
+// Handshake with arbitrary input, through the LineFramer in front of it.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/error.hpp>
-#include <lonc/core/handshake.hpp>
-#include <lonc/core/line_framer.hpp>
+#include <lonc/core/base/error.hpp>
+#include <lonc/core/wire/handshake.hpp>
+#include <lonc/core/wire/line_framer.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -22,7 +22,7 @@ void check_warning(const std::string& warning) {
   require(warning.size() < 4096, "a warning is short");
 }
 
-// False when the handshake has come to its end, good or bad.
+// False if the handshake has ended, successfully or not.
 bool hear(Handshake& handshake, std::string_view line) {
   const auto before = handshake.step();
   std::string send = "left over";

@@ -1,7 +1,7 @@
-// hosts.tab as any bytes: whatever is taken from it can be used, and whatever is told can be shown.
+// hosts.tab as arbitrary bytes: every accepted host can be used, and every problem can be shown.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/host_table.hpp>
+#include <lonc/core/hosts/host_table.hpp>
 
 #include <algorithm>
 #include <set>

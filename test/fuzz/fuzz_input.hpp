@@ -1,4 +1,4 @@
-// Takes numbers and text from the front of a fuzzer's input, and says when a promise was broken.
+// Takes numbers and text from the front of a fuzzer's input, and reports a broken promise.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace fuzz {
 
-// Not assert(): must hold in every kind of build.
+// Not assert(): it is checked in every kind of build.
 inline void require(bool promise, const char* text) {
   if (promise) return;
   std::fprintf(stderr, "broken: %s\n", text);
@@ -37,7 +37,7 @@ class Input {
     return taken;
   }
 
-  // Up to the next '\n', which is dropped.
+  // The text up to the next '\n', which is dropped.
   std::string_view line() {
     const std::string_view taken = text(std::min(rest_.find('\n'), rest_.size()));
     if (!rest_.empty()) rest_.remove_prefix(1);

@@ -1,8 +1,8 @@
-// LineFramer against a plain splitter: however a stream is cut and however lazily lines are taken, the events are
-// those of the whole stream.
+// LineFramer compared with a simple splitter: however a stream is split and however late lines are taken, the events
+// are those of the whole stream.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/line_framer.hpp>
+#include <lonc/core/wire/line_framer.hpp>
 
 #include <cstring>
 #include <string>

@@ -1,7 +1,7 @@
-// PerlSetVar files as any bytes: names without blanks, values of one line, problems that can be shown.
+// PerlSetVar files as arbitrary bytes: names without blanks, values of one line, problems that can be shown.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/perl_set_var.hpp>
+#include <lonc/core/hosts/perl_set_var.hpp>
 
 #include <algorithm>
 #include <string>

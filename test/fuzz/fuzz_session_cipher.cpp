@@ -1,8 +1,8 @@
-// SessionCipher: what was encrypted comes back, and no line of a peer decodes to something that is not a line.
+// SessionCipher: encrypted text is decrypted correctly, and no line of a peer is decoded to anything but a line.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/error.hpp>
-#include <lonc/core/session_cipher.hpp>
+#include <lonc/core/base/error.hpp>
+#include <lonc/core/wire/session_cipher.hpp>
 
 #include <string>
 

@@ -1,9 +1,8 @@
-// The spool's outside bytes: names of files, their content, the answer to it, and the journal of sending.
+// The spool's input from outside: names of files, their content, the answer to it, and the journal of sending.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/delayed_message.hpp>
-#include <lonc/core/delayed_name.hpp>
-#include <lonc/core/sending_journal.hpp>
+#include <lonc/core/spool/delayed_message.hpp>
+#include <lonc/core/spool/spool_journal.hpp>
 
 #include <set>
 #include <string>
@@ -32,7 +31,7 @@ void check_name(std::string_view name) {
 void check_content(std::string_view content, std::size_t limit) {
   const auto checked = lonc::core::check_delayed_content(content, "msul1", limit);
   const bool is_line = checked.kind == DelayedContent::whole || checked.kind == DelayedContent::unterminated;
-  require(is_line == checked.reason.empty(), "what can not be sent has a reason");
+  require(is_line == checked.reason.empty(), "what cannot be sent has a reason");
   require(is_line || checked.line.empty(), "only what can be sent has a line");
   require((checked.kind == DelayedContent::empty) == content.empty(), "empty is what holds nothing");
   lonc::core::judge_delayed_reply(content);
@@ -57,13 +56,13 @@ void check_journal(std::string_view text) {
     require(!record.name.empty() && !record.host_id.empty(), "a record is whole");
   }
 
-  // A file of which the second half has not been written.
+  // A file whose second half has not been written.
   const auto as_file = [](std::string text) { return text.append(text.size(), ' '); };
   const lonc::core::JournalHalf half("boot", 1, open);
   const auto same = lonc::core::parse_journal(as_file(half.text()));
   require(same.boot_id == "boot", "a header is read as it was written");
   require(lonc::core::open_records(same).size() == open.size(), "records are read as they were written");
-  // What is there in front of a torn end is read in any case.
+  // The part before a torn end is read in any case.
   const auto torn = lonc::core::parse_journal(as_file(half.text() + "P\t1\th"));
   require(torn.records.size() == same.records.size(), "a torn end takes nothing with it");
 }

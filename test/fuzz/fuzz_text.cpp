@@ -1,7 +1,7 @@
-// What log and status show of outside text: printable, without markup, bounded.
+// Text from outside in log and status: printable, without markup, of limited length.
 #include "fuzz_input.hpp"
 
-#include <lonc/core/text.hpp>
+#include <lonc/core/base/text.hpp>
 
 #include <algorithm>
 #include <string>

@@ -24,11 +24,11 @@ void* heap_call(void* memory) {
 
 }  // namespace
 
-// While it is counted no time goes by, so that what depends on it is the same in each run. Defined here it comes before
-// the C library's, for other libraries as well.
+// Time stands still while counting, so that everything that depends on it is the same in each run. This definition
+// precedes that of the C library, for other libraries as well.
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {  // NOLINT: the name is the C library's
   static timespec monotonic{};
-  // How large a batch may be depends on how long the last ones took, which must not be up to what else runs here.
+  // The size of a batch depends on how long the last ones took, which must not depend on the load of the machine.
   if (clock == CLOCK_MONOTONIC && lonc::guard::counters.is_clock_even && !lonc::guard::counters.is_counting) {
     constexpr long turn = 10'000;  // ns
     constexpr long second = 1'000'000'000;

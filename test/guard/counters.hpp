@@ -1,5 +1,5 @@
-// Counts the system calls and heap calls that are made while it is told to. Done by the linker (--wrap), so that lonc
-// itself knows nothing of it.
+// Counts the system calls and heap calls while is_counting is set. The linker redirects them (--wrap), so that lonc
+// itself does not change.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace lonc::guard {
 
 struct Counters {
   bool is_counting = false;
-  bool is_clock_even = false;  // each turn takes as long as any other, whatever else the machine does
+  bool is_clock_even = false;  // each turn takes the same time, whatever else the machine does
   std::uint64_t system_calls = 0;
   std::uint64_t heap_calls = 0;
 };

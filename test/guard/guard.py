@@ -1,7 +1,7 @@
-"""The cost of a request against recorded values: guard.py LONC-GUARD [--record]. For ctest: 77 is skipped.
+"""The cost of a request compared with recorded values: guard.py LONC-GUARD [--record]. For ctest: 77 means skipped.
 
-Instructions are counted by valgrind, in lonc's part of the program alone; system calls and heap calls by the program
-itself. All are the same in every run but for a few instructions."""
+Instructions are counted by valgrind, only in lonc's part of the program; system calls and heap calls by the program
+itself. All are the same in every run, except for a few instructions."""
 import json
 import pathlib
 import re
@@ -62,7 +62,7 @@ def compare(shape, now, before):
 def main():
     program, *options = sys.argv[1:]
     if shutil.which("valgrind") is None:
-        print("valgrind is missing: cmake/bootstrap.sh install check")
+        print("valgrind is missing: cmake/bootstrap.sh install test")
         return SKIPPED
     now = {shape: measure(program, *arguments) for shape, arguments in SHAPES.items()}
     if options == ["--record"]:

@@ -1,6 +1,6 @@
-// lonc-guard SHAPE ROUNDS: drives one PeerSession in lock-step, so that what a request costs is the same in each run:
-// all clients have said their line before the loop turns, and all answers are there before it turns again. Prints what
-// was counted while the loop turned; the instructions are counted by valgrind, in guard_measured_turns alone.
+// lonc-guard SHAPE ROUNDS: drives one PeerSession in lockstep, so that the cost of a request is the same in each run:
+// all clients have sent their line before the loop runs, and all answers have arrived before it runs again. Prints the
+// counts of the time in which the loop ran; valgrind counts the instructions, only in guard_measured_turns.
 #include "guard/counters.hpp"
 #include "net/session_support.hpp"
 
@@ -17,7 +17,7 @@
 
 using lonc::core::CommandSet;
 using lonc::guard::counters;
-using lonc::net::UniqueFd;
+using lonc::os::UniqueFd;
 using lonc::test::SessionFixture;
 
 namespace {
@@ -26,7 +26,7 @@ constexpr std::size_t clients_at_once = 64;
 constexpr int warm_up_rounds = 20;
 
 void turn(boost::asio::io_context& io) {
-  std::ignore = std::chrono::steady_clock::now();  // the time that stands still while it is counted
+  std::ignore = std::chrono::steady_clock::now();  // the time at which the clock stands still while counting
   counters.is_counting = true;
   do {
     io.restart();
@@ -44,12 +44,12 @@ void step(boost::asio::io_context& io) {
 
 }  // namespace
 
-// Functions of their own, so that valgrind can tell the warm-up from what is measured.
+// Separate functions, so that valgrind can distinguish the warm-up from the measurement.
 __attribute__((noinline)) void guard_measured_turns(boost::asio::io_context& io) { turn(io); }
 __attribute__((noinline)) void guard_measured_step(boost::asio::io_context& io) { step(io); }
 __attribute__((noinline)) void guard_warm_up_turns(boost::asio::io_context& io) {
   turn(io);
-  std::fflush(stdout);  // keeps the two from being folded into one
+  std::fflush(stdout);  // prevents identical code folding of the two functions
 }
 __attribute__((noinline)) void guard_warm_up_step(boost::asio::io_context& io) {
   step(io);
@@ -84,8 +84,8 @@ class Guard {
  private:
   using Turns = void (*)(boost::asio::io_context&);
 
-  // `turns` runs the loop for as long as there is anything to do, `steps` for one handler: so a client that closes
-  // once it is answered has done so before lonc looks again.
+  // `turns` runs the loop until nothing is ready, `steps` runs one handler: so a client that closes after its answer
+  // has closed before lonc checks it again.
   void exchange(Turns turns, Turns steps) {
     for (UniqueFd& client : clients_) ask(client);
     std::size_t answered = 0;
@@ -108,7 +108,7 @@ class Guard {
       throw std::runtime_error("a client could not ask");
   }
 
-  // lond's side: an answer for each line that has come. Tells how many of them were requests.
+  // lond's side: answers each received line. Returns how many of them were requests.
   std::size_t answer_all() {
     ssize_t got = 0;
     while ((got = ::recv(fixture_.peer().wire.fd(), buffer_.data(), buffer_.size(), MSG_DONTWAIT)) > 0)
@@ -126,7 +126,7 @@ class Guard {
     return requests;
   }
 
-  // 1 if its answer has come with this call.
+  // 1 if its answer has arrived with this call.
   std::size_t take_answer(UniqueFd& client) {
     const auto number = static_cast<std::size_t>(&client - clients_.data());
     has_answer_.resize(clients_at_once);

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Fails when a C++ file is not as .clang-format has it. check_format.sh ROOT; with --fix it writes the files instead.
+# Fails if a C++ file is not formatted as .clang-format requires, or has a comment beyond the line width, which
+# clang-format does not change. check_format.sh ROOT; with --fix it writes the files instead.
 set -euo pipefail
 
 cd "$1"
@@ -16,4 +17,6 @@ if [[ ${2:-} == --fix ]]; then
   clang-format-19 -i "${files[@]}"
 else
   clang-format-19 --dry-run --Werror "${files[@]}"
+  awk 'length > 120 && /^ *\/\// { print FILENAME ":" FNR ": a comment of more than 120 bytes"; wide = 1 }
+    END { exit wide }' "${files[@]}"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that the status page stands alone: nothing from outside, no markup made from text, and a security policy that
-names its own style and script by their hashes. check_status_page.py FILE; with --fix before it, hashes are put right.
+"""Checks that the status page is self-contained: nothing from outside, no markup made from text, and a security policy
+with the hashes of its own style and script. check_status_page.py FILE; with --fix before it, the hashes are corrected.
 """
 import base64
 import hashlib
@@ -22,7 +22,7 @@ def hash_of(text):
 
 
 def with_hashes(page):
-    """The page with the right hashes in its policy."""
+    """The page with the correct hashes in its policy."""
     for tag in ("style", "script"):
         blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
         if len(blocks) != 1:

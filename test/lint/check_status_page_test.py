@@ -1,4 +1,4 @@
-"""Feeds check_status_page.py small wrong pages and sees it refuse each, and a right one that it must accept."""
+"""Feeds small wrong pages to check_status_page.py, which must refuse each, and a correct one, which it must accept."""
 
 import unittest
 

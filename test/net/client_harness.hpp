@@ -1,9 +1,8 @@
 // A ClientSession on one end of a socket pair.
 #pragma once
 
+#include "net/client/client_session.hpp"
 #include "net/net_support.hpp"
-
-#include <lonc/net/client_session.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -58,7 +57,8 @@ struct ClientFixture : ClientSession::Handler, SocketWatch::Handler {
   std::shared_ptr<net::Turn> turn = std::make_shared<net::Turn>(strand);
   std::shared_ptr<SocketWatch> watch = std::make_shared<SocketWatch>(strand, *this);
   std::uint32_t events = 1;
-  const ClientSession::Shared shared{strand, *turn, *watch, *this, events};
+  core::TimePoint time = std::chrono::steady_clock::now();
+  const ClientSession::Shared shared{strand, *turn, *watch, *this, events, time};
   ClientLimit clients{10};
   ClientLimit::Share share{clients};
   std::optional<Wire> wire;

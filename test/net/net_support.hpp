@@ -1,11 +1,11 @@
-// What the tests of this layer share: waiting with a deadline, directories, blocking-free peers and clients.
+// Shared by the tests of this layer: waiting with a deadline, directories, non-blocking peers and clients.
 #pragma once
 
 #include "support/temp_dir.hpp"
 
-#include <lonc/net/executor.hpp>
-#include <lonc/net/log_sink.hpp>
-#include <lonc/net/unique_fd.hpp>
+#include <lonc/net/session/log_sink.hpp>
+#include <lonc/net/socket/executor.hpp>
+#include <lonc/os/unique_fd.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +18,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -37,7 +38,7 @@ namespace lonc::test {
 
 using namespace std::chrono_literals;
 
-// Runs the loop until `condition` holds; false if it did not in time.
+// Runs the loop until `condition` holds; false if it does not hold in time.
 template <typename Condition>
 bool run_until(boost::asio::io_context& io, Condition condition, std::chrono::milliseconds limit = 10s) {
   const auto end = std::chrono::steady_clock::now() + limit;
@@ -56,7 +57,7 @@ inline void run_ready(boost::asio::io_context& io) {
   } while (io.poll() != 0);
 }
 
-// The exceptions of a test's own coroutines come out of the loop.
+// Exceptions of a test's own coroutines are thrown out of the loop.
 template <typename Coroutine>
 void spawn(const net::Strand& strand, Coroutine coroutine) {
   boost::asio::co_spawn(strand, std::move(coroutine), [](std::exception_ptr failure) {
@@ -64,24 +65,24 @@ void spawn(const net::Strand& strand, Coroutine coroutine) {
   });
 }
 
-inline std::pair<net::UniqueFd, net::UniqueFd> socket_pair() {
+inline std::pair<os::UniqueFd, os::UniqueFd> socket_pair() {
   std::array<int, 2> fds{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) != 0)
     throw std::runtime_error("socketpair");
-  return {net::UniqueFd(fds[0]), net::UniqueFd(fds[1])};
+  return {os::UniqueFd(fds[0]), os::UniqueFd(fds[1])};
 }
 
-// A socket of the test, which never blocks: collects what has come so far.
+// A socket of the test that never blocks: collects what has been received so far.
 class Wire {
  public:
-  explicit Wire(net::UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit Wire(os::UniqueFd fd) : fd_(std::move(fd)) {}
 
   int fd() const { return fd_.get(); }
   bool send(std::string_view text) {
     return ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
            static_cast<ssize_t>(text.size());
   }
-  // Everything that has come and was not taken yet.
+  // Everything that was received and has not been taken yet.
   const std::string& received() {
     std::array<char, 65536> buffer{};
     while (true) {
@@ -98,7 +99,7 @@ class Wire {
     received();
     return is_ended_;
   }
-  // The next whole line without its line end; false if there is none.
+  // The next complete line without its line end; false if there is none.
   bool take_line(std::string& line) {
     const auto end = received().find('\n');
     if (end == std::string::npos) return false;
@@ -106,7 +107,7 @@ class Wire {
     received_.erase(0, end + 1);
     return true;
   }
-  // The kernel of the other end has everything that was sent over TCP; loopback may lag behind.
+  // Whether the kernel of the other end has everything that was sent over TCP; loopback may lag behind.
   bool is_delivered() const {
     int waiting = 0;
     return ::ioctl(fd_.get(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
@@ -115,14 +116,14 @@ class Wire {
   void close() { fd_.reset(); }
 
  private:
-  net::UniqueFd fd_;
+  os::UniqueFd fd_;
   std::string received_;
   bool is_ended_ = false;
 };
 
 // errno of connect() if it fails.
-inline std::pair<net::UniqueFd, int> connect_local(const std::string& path) {
-  net::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+inline std::pair<os::UniqueFd, int> connect_local(const std::string& path) {
+  os::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -130,7 +131,7 @@ inline std::pair<net::UniqueFd, int> connect_local(const std::string& path) {
   return {std::move(fd), result == 0 ? 0 : errno};
 }
 
-// A TCP listener on 127.0.0.1 with a port of the system's choice, or where it is told to be.
+// A TCP listener, by default on 127.0.0.1 with a port chosen by the system.
 class TcpListener {
  public:
   explicit TcpListener(in_addr_t where = INADDR_LOOPBACK, std::uint16_t port = 0)
@@ -146,11 +147,11 @@ class TcpListener {
     port_ = ntohs(address.sin_port);
   }
   std::uint16_t port() const { return port_; }
-  net::UniqueFd accept() { return net::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+  os::UniqueFd accept() { return os::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
   void close() { fd_.reset(); }
 
  private:
-  net::UniqueFd fd_;
+  os::UniqueFd fd_;
   std::uint16_t port_ = 0;
 };
 
@@ -171,10 +172,16 @@ class KeptLog : public net::LogSink {
       if (line.find(text) != std::string::npos) return true;
     return false;
   }
+  std::uint64_t lines_given() const override {
+    const std::lock_guard lock(mutex_);
+    return lines_.size();
+  }
+  std::uint64_t lines_done() const override { return hangs ? 0 : lines_given(); }
   std::optional<std::string> throws_on;
+  std::atomic<bool> hangs{false};  // as if the disk of the log hung
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::string> lines_;
 };
 

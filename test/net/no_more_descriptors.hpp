@@ -1,17 +1,17 @@
-// Takes from this process what it could still open.
+// Uses up the file descriptors that this process could still open.
 #pragma once
 
-#include <lonc/net/unique_fd.hpp>
+#include <lonc/os/unique_fd.hpp>
 
 #include <sys/resource.h>
 #include <unistd.h>
 
 namespace lonc::test {
 
-// No descriptor is given any more: those that are open now are all there are.
+// No further descriptor can be opened.
 class NoMoreDescriptors {
  public:
-  NoMoreDescriptors() : NoMoreDescriptors(static_cast<rlim_t>(net::UniqueFd(::dup(STDERR_FILENO)).get())) {}
+  NoMoreDescriptors() : NoMoreDescriptors(static_cast<rlim_t>(os::UniqueFd(::dup(STDERR_FILENO)).get())) {}
   explicit NoMoreDescriptors(rlim_t limit) {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     rlimit low = before_;

@@ -1,14 +1,14 @@
-// A peer session with everything round it, and the few words of lond that a test needs.
+// A peer session with all its services, and the part of lond that the tests need.
 #pragma once
 
 #include "net/net_support.hpp"
 
-#include <lonc/core/error.hpp>
-#include <lonc/net/client_limit.hpp>
-#include <lonc/net/connect_gate.hpp>
-#include <lonc/net/peer_session.hpp>
-#include <lonc/net/resolver.hpp>
-#include <lonc/net/spooler.hpp>
+#include <lonc/core/base/error.hpp>
+#include <lonc/net/client/client_limit.hpp>
+#include <lonc/net/peer/connect_gate.hpp>
+#include <lonc/net/peer/resolver.hpp>
+#include <lonc/net/session/peer_session.hpp>
+#include <lonc/net/spool/spooler.hpp>
 
 #include <memory>
 #include <mutex>
@@ -21,7 +21,7 @@ namespace lonc::test {
 // The lond end of one connection. poll() answers the handshake and keeps the requests.
 class ScriptedLond {
  public:
-  explicit ScriptedLond(net::UniqueFd fd) : wire(std::move(fd)) {}
+  explicit ScriptedLond(os::UniqueFd fd) : wire(std::move(fd)) {}
 
   void poll() {
     std::string line;
@@ -44,7 +44,7 @@ class ScriptedLond {
   std::vector<std::string> requests;
 };
 
-// A name server with one name. Shared with look-ups that outlive the test's resolver.
+// A name server with one name. Shared with lookups that outlive the test's resolver.
 class OneName {
  public:
   net::Resolver::Answer look_up() {
@@ -53,7 +53,7 @@ class OneName {
     if (addresses_.empty()) return {core::Errc::name_not_found, {}};
     return {{}, addresses_};
   }
-  // None: the look-up fails.
+  // None: the lookup fails.
   void lead_to(const std::vector<std::string>& addresses) {
     const std::lock_guard lock(mutex_);
     addresses_.clear();
@@ -75,6 +75,8 @@ struct SessionFixture {
     config.engine.peer_id = peer_id;
     config.engine.own_id = "msul2";
     config.engine.max_connections = 1;
+    config.engine.pipeline_depth = 1;
+    config.engine.pipeline_safe = {};
     config.name = "msul1.example";
     config.address = "127.0.0.1";
     config.port = lond.port();
@@ -99,7 +101,7 @@ struct SessionFixture {
         io,
         [&] {
           if (auto fd = lond.accept()) connections.push_back(std::make_unique<ScriptedLond>(std::move(fd)));
-          if (auto fd = elsewhere ? elsewhere->accept() : net::UniqueFd())
+          if (auto fd = elsewhere ? elsewhere->accept() : os::UniqueFd())
             moved.push_back(std::make_unique<ScriptedLond>(std::move(fd)));
           for (const auto& connection : connections) connection->poll();
           for (const auto& connection : moved) connection->poll();
@@ -142,15 +144,15 @@ struct SessionFixture {
   TcpListener lond;
   std::vector<std::unique_ptr<ScriptedLond>> connections;
   KeptLog log;
-  std::optional<TcpListener> elsewhere;  // where the peer's name may lead to, too
-  std::vector<std::unique_ptr<ScriptedLond>> moved;  // connections to there
+  std::optional<TcpListener> elsewhere;  // another address to which the peer's name may resolve
+  std::vector<std::unique_ptr<ScriptedLond>> moved;  // connections to that address
   std::shared_ptr<OneName> name = std::make_shared<OneName>();
   net::Resolver resolver{4, [name = name](const std::string&) { return name->look_up(); }};
   net::ConnectGate gate{4};
   net::ClientLimit clients{200};  // half of them for one peer
   boost::asio::io_context io;
   net::SpoolerOptions spool_options{
-      .directory = directory / "delayed", .permanent_log = directory / "lonnet.perm.log", .spool = {}};
+      .directory = directory / "delayed", .permanent_log = directory / "lonnet.perm.log", .delayed = {}};
   net::Spooler spooler{io, spool_options, log};
   net::PeerServices services{log, resolver, gate, clients, spooler};
   net::PeerConfig config;

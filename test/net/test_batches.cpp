@@ -1,5 +1,5 @@
-// Batches over real sockets: what leaves in one write, that no answer reaches another client whatever the lengths of
-// the lines and however they are cut, and that nothing slips in between the look at a connection and the writing.
+// Batches over real sockets: what is sent in one write, that no answer reaches another client whatever the lengths of
+// the lines and however they are split, and that nothing is received between the check of a connection and the write.
 #include "net/session_support.hpp"
 #include "support/catch.hpp"
 
@@ -35,7 +35,7 @@ struct Batched : SessionFixture {
     }
     peer().requests.clear();
   }
-  // What has come at the peer is answered at once.
+  // Answers everything that the peer has received so far.
   template <typename Answer>
   void answer_all(Answer answer) {
     std::string text;
@@ -45,7 +45,7 @@ struct Batched : SessionFixture {
   }
 };
 
-// A request of exactly so many bytes that says whose it is as well as so few can.
+// A request of exactly `length` bytes that contains its number if it is long enough.
 std::string request_of(std::size_t length, std::size_t number) {
   std::string text = length < 5 ? std::string(length, 'x') : "get:" + std::to_string(number) + ":";
   text.resize(length, 'z');
@@ -54,7 +54,7 @@ std::string request_of(std::size_t length, std::size_t number) {
 
 }  // namespace
 
-TEST_CASE("PeerSession batches: each client gets its own answer, once all are there") {
+TEST_CASE("PeerSession batches: each client gets its own answer, once all have arrived") {
   Batched f;
   f.prove();
   auto one = f.client_with("get:1\n");
@@ -95,8 +95,8 @@ TEST_CASE("PeerSession batches: a client that left keeps its place in the order"
   CHECK(three.received() == "3\n");
 }
 
-// Every length that meets the edge of a small buffer, an answer of the same length, and the answers cut at each place.
-TEST_CASE("PeerSession batches: no length and no cut of the lines crosses an answer") {
+// Every length near the size of a small buffer, an answer of about the same length, and answers split in pieces.
+TEST_CASE("PeerSession batches: no answer reaches another client, whatever the lengths and splits of the lines") {
   Batched f;
   f.prove();
   const std::size_t cut = GENERATE(0U, 1U, 2U, 3U, 7U, 14U, 15U, 16U, 64U);
@@ -125,7 +125,7 @@ TEST_CASE("PeerSession batches: no length and no cut of the lines crosses an ans
   CHECK(largest > 2);
 }
 
-TEST_CASE("PeerSession batches: a line that nobody asked for ends the connection at once, also half of it") {
+TEST_CASE("PeerSession batches: an unsolicited line, or part of one, ends the connection at once") {
   Batched f;
   auto one = f.client_with("get:1\n");
   REQUIRE(f.has_requests({"get:1", "ping"}));
@@ -133,10 +133,10 @@ TEST_CASE("PeerSession batches: a line that nobody asked for ends the connection
   REQUIRE(f.answers(one, "1\n"));
   f.peer().wire.send(GENERATE("late\n", "la", "\xff"));
   REQUIRE(f.until([&] { return f.connections[0]->wire.is_ended(); }));
-  CHECK(f.until([&] { return f.log.has("msul1 spoke out of turn: bytes that nobody had asked for"); }));
+  CHECK(f.until([&] { return f.log.has("msul1 spoke out of turn: unsolicited bytes"); }));
 }
 
-TEST_CASE("PeerSession batches: an empty line with nothing in flight is passed over") {
+TEST_CASE("PeerSession batches: an empty line with nothing in flight is ignored") {
   Batched f;
   auto one = f.client_with("get:1\n");
   REQUIRE(f.has_requests({"get:1", "ping"}));
@@ -147,7 +147,7 @@ TEST_CASE("PeerSession batches: an empty line with nothing in flight is passed o
   CHECK(f.connections.size() == 1);
 }
 
-// A line that came while megabytes are encrypted must not be taken for the answer to them.
+// A line that arrives while megabytes are being encrypted must not be taken for the answer to them.
 TEST_CASE("PeerSession batches: a late copy of an answer is not the answer to a long encrypted request") {
   Batched f(GENERATE(1U, 8U));
   const bool is_fenced = f.config.engine.pipeline_depth > 1;
@@ -163,14 +163,14 @@ TEST_CASE("PeerSession batches: a late copy of an answer is not the answer to a 
     if (more > 0) sent += static_cast<std::size_t>(more);
     return sent == line.size() - 1;
   }));
-  // The end of the request and the copy are both there when the loop turns next.
+  // The end of the request and the copy have both arrived at the next turn of the loop.
   two.send("\n");
   f.peer().wire.send("first\n");
   REQUIRE(f.until([&] { return !two.received().empty() || f.connections.size() == 2; }));
   CHECK(two.received() != "first\n");
 }
 
-TEST_CASE("PeerSession batches: the connection breaks, and all that were on it are con_lost") {
+TEST_CASE("PeerSession batches: the connection breaks, and all its requests get con_lost") {
   Batched f;
   auto one = f.client_with("get:1\n");
   REQUIRE(f.has_requests({"get:1", "ping"}));

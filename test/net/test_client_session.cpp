@@ -31,7 +31,7 @@ std::size_t open_descriptors() {
 
 }  // namespace
 
-TEST_CASE("ClientSession gives one line at a time and keeps the order") {
+TEST_CASE("ClientSession passes on one line at a time and keeps the order") {
   Fixture f;
   REQUIRE(f.wire->send("a\nb\nc"));
   run_ready(f.io);
@@ -46,7 +46,7 @@ TEST_CASE("ClientSession gives one line at a time and keeps the order") {
   CHECK(f.answered == 2);
 }
 
-TEST_CASE("ClientSession answers a half-closed client, and drops a last line without its end") {
+TEST_CASE("ClientSession answers a half-closed client, and drops a last line without a line end") {
   Fixture f;
   f.answer = "ok";
   REQUIRE(f.wire->send("a\nb\nincomplete"));
@@ -57,7 +57,7 @@ TEST_CASE("ClientSession answers a half-closed client, and drops a last line wit
   CHECK(f.wire->is_ended());
 }
 
-TEST_CASE("ClientSession: a line too long is answered and its rest passed over") {
+TEST_CASE("ClientSession: a line that is too long is answered and its rest skipped") {
   Fixture f;
   f.answer = "ok";
   REQUIRE(f.wire->send(std::string(5000, 'x')));
@@ -68,10 +68,10 @@ TEST_CASE("ClientSession: a line too long is answered and its rest passed over")
   REQUIRE(run_until(f.io, [&] { return f.wire->received() == "error:line too long\nok\n"; }));
 }
 
-TEST_CASE("ClientSession: one that leaves before its answer gives its place back, one that may still read keeps it") {
+TEST_CASE("ClientSession: a client that leaves before its answer releases its slot, one that may still read keeps it") {
   Fixture f;
-  SECTION("it was watched already") { run_ready(f.io); }
-  SECTION("it was not") {}
+  SECTION("it is watched already") { run_ready(f.io); }
+  SECTION("it is not watched yet") {}
   REQUIRE(f.wire->send("a\nb\n"));
   run_ready(f.io);
   const auto look_after = [&] {
@@ -90,17 +90,18 @@ TEST_CASE("ClientSession: one that leaves before its answer gives its place back
   CHECK(f.answered == 0);
 }
 
-TEST_CASE("ClientSession: one that has said its line and left at once is gone with it, if the answer is not there") {
+TEST_CASE(
+    "ClientSession: a client that sends its line and leaves at once is gone, unless the answer is available at once") {
   Fixture f;
   run_ready(f.io);  // it is watched
   REQUIRE(f.wire->send("a\n"));
   f.wire->close();
-  SECTION("the answer has to be waited for") {
+  SECTION("the answer is not available yet") {
     REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
     CHECK(f.left_waiting);
     CHECK(f.lines == Strings{"a"});
   }
-  SECTION("the answer is there at once") {
+  SECTION("the answer is available at once") {
     f.answer = "ok";
     REQUIRE(run_until(f.io, [&] { return f.is_gone; }));
     CHECK_FALSE(f.left_waiting);
@@ -116,7 +117,7 @@ TEST_CASE("ClientSession writes a long answer to a slow reader") {
   f.reply(big);
   run_ready(f.io);
   CHECK(f.session->is_busy());
-  CHECK(f.lines.size() == 1);  // nothing more is taken from it before
+  CHECK(f.lines.size() == 1);  // the next line is not read before that
   REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == big.size() + 1; }));
   REQUIRE(run_until(f.io, [&] { return f.lines.size() == 2; }));
 }
@@ -129,7 +130,7 @@ TEST_CASE("ClientSession closes a reader that is stuck") {
   CHECK(run_until(f.io, [&] { return f.is_gone; }));
 }
 
-TEST_CASE("ClientSession::close gives an end of file and no answer, also while its line is handled") {
+TEST_CASE("ClientSession::close causes an end of file without an answer, also while the line is being handled") {
   Fixture f;
   REQUIRE(f.wire->send("close_connection_exit\n"));
   run_ready(f.io);
@@ -141,7 +142,7 @@ TEST_CASE("ClientSession::close gives an end of file and no answer, also while i
   CHECK(f.session.use_count() == 1);
 }
 
-TEST_CASE("ClientSession lets others have their turn under a flood") {
+TEST_CASE("ClientSession lets other handlers run during a flood") {
   Fixture f;
   f.answer = "con_lost";
   std::string flood;
@@ -153,7 +154,7 @@ TEST_CASE("ClientSession lets others have their turn under a flood") {
   CHECK(f.lines.size() == 1000);
 }
 
-TEST_CASE("ClientSession: an idle client is heard again and again, and its end as well") {
+TEST_CASE("ClientSession: each further line of an idle client is noticed, and so is its end") {
   Fixture f;
   f.answer = "ok";
   for (std::size_t number = 1; number != 6; ++number) {
@@ -166,7 +167,7 @@ TEST_CASE("ClientSession: an idle client is heard again and again, and its end a
   CHECK(run_until(f.io, [&] { return f.is_gone; }));
 }
 
-TEST_CASE("ClientSession: what comes from a watched client while its line is on its way is not forgotten") {
+TEST_CASE("ClientSession: input of a watched client during its request is not lost") {
   Fixture f;
   run_ready(f.io);
   REQUIRE(f.wire->send("first\n"));
@@ -179,7 +180,7 @@ TEST_CASE("ClientSession: what comes from a watched client while its line is on 
     f.reply("A");
     CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
   }
-  SECTION("a line in two parts, the second when the first has been answered") {
+  SECTION("a line in two parts, the second after the previous line has been answered") {
     REQUIRE(f.wire->send("sec"));
     run_ready(f.io);
     f.reply("A");
@@ -187,7 +188,7 @@ TEST_CASE("ClientSession: what comes from a watched client while its line is on 
     REQUIRE(f.wire->send("ond\n"));
     CHECK(run_until(f.io, [&] { return f.lines.size() == 2; }));
   }
-  SECTION("its end") {
+  SECTION("the end of file") {
     f.wire->end_writing();
     run_ready(f.io);
     CHECK_FALSE(f.is_gone);
@@ -197,7 +198,7 @@ TEST_CASE("ClientSession: what comes from a watched client while its line is on 
   }
 }
 
-TEST_CASE("ClientSession: a line and the end of a watched client may come together") {
+TEST_CASE("ClientSession: a line and the end of file of a watched client may arrive together") {
   Fixture f;
   f.answer = "ok";
   run_ready(f.io);
@@ -207,7 +208,7 @@ TEST_CASE("ClientSession: a line and the end of a watched client may come togeth
   CHECK(f.wire->received() == "ok\n");
 }
 
-TEST_CASE("ClientSession: much without a line's end is read to its end") {
+TEST_CASE("ClientSession: a very long line is read completely") {
   Fixture f({4'000'000, 10s});
   run_ready(f.io);
   const std::string line(3'000'000, 'x');
@@ -222,7 +223,7 @@ TEST_CASE("ClientSession: much without a line's end is read to its end") {
   CHECK(f.lines[0].size() == line.size());
 }
 
-TEST_CASE("ClientSession: lines of all lengths, cut into reads in all ways, are given whole") {
+TEST_CASE("ClientSession: lines of all lengths, split into reads in all ways, are passed on complete") {
   for (std::size_t length = 0; length <= 70; ++length) {
     const std::string line(length, static_cast<char>('a' + length % 26));
     const std::string both = line + "\n" + line + "!\n";
@@ -248,7 +249,7 @@ TEST_CASE("ClientSession: lines of all lengths, cut into reads in all ways, are 
   }
 }
 
-TEST_CASE("ClientSession: an exception of the handler ends it and is told") {
+TEST_CASE("ClientSession: an exception of the handler ends it and is reported") {
   Fixture f;
   run_ready(f.io);
   REQUIRE(f.wire->send("throw\n"));
@@ -258,7 +259,7 @@ TEST_CASE("ClientSession: an exception of the handler ends it and is told") {
   CHECK_FALSE(f.is_gone);
 }
 
-TEST_CASE("ClientSession: a client that says much but takes nothing of its answer is closed in time") {
+TEST_CASE("ClientSession: a client that sends much but does not read its answer is closed in time") {
   Fixture f({100, 50ms});
   REQUIRE(f.wire->send("dump\n"));
   run_ready(f.io);
@@ -269,12 +270,12 @@ TEST_CASE("ClientSession: a client that says much but takes nothing of its answe
   }));
 }
 
-TEST_CASE("ClientSession: one that can not be watched for want of a descriptor is looked at again, and answered") {
+TEST_CASE("ClientSession: a client that cannot be watched for lack of a descriptor is polled, and answered") {
   Fixture f;
   f.answer = "ok";
   {
     const lonc::test::NoMoreDescriptors none;
-    run_ready(f.io);  // nothing has been said: now it would be watched
+    run_ready(f.io);  // no input: now it would be watched
     REQUIRE(f.wire->send("a\n"));
     REQUIRE(run_until(f.io, [&] { return f.lines == Strings{"a"}; }));
     CHECK(f.wire->received() == "ok\n");
@@ -284,7 +285,7 @@ TEST_CASE("ClientSession: one that can not be watched for want of a descriptor i
   REQUIRE(run_until(f.io, [&] { return f.lines == Strings{"a", "b"}; }));
 }
 
-TEST_CASE("ClientSession: the rest of an answer goes out also where no descriptor is left to wait with") {
+TEST_CASE("ClientSession: the rest of an answer is sent even if no descriptor is left to wait with") {
   Fixture f;
   f.answer = std::string(600'000, 'x');
   const lonc::test::NoMoreDescriptors none;
@@ -292,7 +293,7 @@ TEST_CASE("ClientSession: the rest of an answer goes out also where no descripto
   REQUIRE(run_until(f.io, [&] { return f.wire->received().size() == 600'001; }));
 }
 
-TEST_CASE("ClientSession: as long as something goes on, one that is about to speak or to leave is not watched") {
+TEST_CASE("ClientSession: while the loop is busy, a client that is about to write or leave is not watched") {
   Fixture f;
   f.answer = "ok";
   const std::size_t before = open_descriptors();
@@ -304,7 +305,7 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
     }
     return open_descriptors() != before;
   };
-  SECTION("it speaks and leaves in time") {
+  SECTION("it writes and leaves in time") {
     CHECK_FALSE(watches(10));
     REQUIRE(f.wire->send("a\n"));
     CHECK_FALSE(watches(10));
@@ -313,19 +314,19 @@ TEST_CASE("ClientSession: as long as something goes on, one that is about to spe
     watches(1);
     CHECK(f.is_gone);
   }
-  SECTION("it does not: not for ever") { CHECK(watches(20)); }
-  SECTION("nothing goes on any more") {
+  SECTION("it does not: only for a limited time") { CHECK(watches(20)); }
+  SECTION("the loop is no longer busy") {
     CHECK_FALSE(watches(5));
     CHECK(watches(2, false));
   }
 }
 
-TEST_CASE("ClientSession: many that are looked at again and again hold no buffer for that") {
+TEST_CASE("ClientSession: clients that are polled hold no buffer") {
   constexpr std::uint64_t many = 300;
   Fixture f;
   const ClientLimit limit(2 * many);
   ClientLimit::Share share(limit);
-  std::vector<lonc::net::UniqueFd> theirs;
+  std::vector<lonc::os::UniqueFd> theirs;
   std::vector<std::shared_ptr<ClientSession>> sessions;
   for (std::uint64_t number = 100; number != 100 + many; ++number) {
     auto [fd, other] = lonc::test::socket_pair();
@@ -340,7 +341,7 @@ TEST_CASE("ClientSession: many that are looked at again and again hold no buffer
     f.io.restart();
     f.io.poll_one();
   }
-  // (A sanitizer's malloc tells nothing of itself there.)
+  // (The malloc of a sanitizer does not report its use there.)
   CHECK(::mallinfo2().uordblks < before + many * 1024);
   for (const auto& session : sessions) session->close();
 }

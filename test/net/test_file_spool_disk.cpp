@@ -2,7 +2,7 @@
 #include "support/process_help.hpp"
 #include "support/temp_dir.hpp"
 
-#include <lonc/net/file_spool_disk.hpp>
+#include <lonc/net/spool/file_spool_disk.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -52,7 +52,7 @@ struct DiskFixture {
 
 }  // namespace
 
-TEST_CASE("spool disk: the directory is made if only its last part is missing") {
+TEST_CASE("spool disk: the directory is created if only its last component is missing") {
   const TempDir directory;
   FileSpoolDisk disk(directory / "delayed", directory / "log");
   CHECK_FALSE(disk.open());
@@ -70,7 +70,7 @@ TEST_CASE("spool disk: one process at a time") {
   CHECK_FALSE(other.open());
 }
 
-TEST_CASE("spool disk: who found no room for the file of the lock keeps the others out as well") {
+TEST_CASE("spool disk: a process that could not create the lock file still keeps others out") {
   DiskFixture f;
   REQUIRE(::unlink(f.at(".lock").c_str()) == 0);
   FileSpoolDisk other(f.directory / "delayed", f.directory / "log");
@@ -79,7 +79,7 @@ TEST_CASE("spool disk: who found no room for the file of the lock keeps the othe
   CHECK_FALSE(other.open());
 }
 
-TEST_CASE("spool disk: a directory that was made anew is not the one that is open") {
+TEST_CASE("spool disk: a directory that was created again is not the one that is open") {
   DiskFixture f;
   CHECK(f.disk.is_current());
   std::filesystem::rename(f.directory / "delayed", f.directory / "old");
@@ -99,7 +99,7 @@ TEST_CASE("spool disk: its own files are not listed") {
   CHECK(f.listed() == std::set<std::string>{"2.b.msul1"});
 }
 
-TEST_CASE("spool disk: what can be read, and what can not") {
+TEST_CASE("spool disk: only regular files can be read") {
   DiskFixture f;
   write_file(f.at("file"), "put:a\n");
   std::filesystem::create_directory(f.at("directory"));
@@ -119,7 +119,8 @@ TEST_CASE("spool disk: what can be read, and what can not") {
   CHECK(f.disk.read("nothing", 100).state == SpoolFile::State::missing);
 }
 
-TEST_CASE("spool disk: the age is that of the last change; a file from the future is as old as it is far off") {
+TEST_CASE(
+    "spool disk: the age is the time since the last change; that of a file from the future is its distance from now") {
   DiskFixture f;
   write_file(f.at("old"), "a\n");
   f.set_age("old", 100);
@@ -129,7 +130,7 @@ TEST_CASE("spool disk: the age is that of the last change; a file from the futur
   CHECK(f.disk.read("future", 10).age > 900s);
 }
 
-TEST_CASE("spool disk: when a file was changed is known to the nanosecond") {
+TEST_CASE("spool disk: the time of the last change has a resolution of a nanosecond") {
   DiskFixture f;
   write_file(f.at("1.a.msul1"), "a\n");
   const std::array<timespec, 2> times{timespec{1, 2}, timespec{1015559700, 123456789}};
@@ -141,7 +142,7 @@ TEST_CASE("spool disk: when a file was changed is known to the nanosecond") {
   CHECK(time == 0);
 }
 
-TEST_CASE("spool disk: a FIFO in place of a file of ours blocks nothing") {
+TEST_CASE("spool disk: a FIFO in place of one of its own files blocks nothing") {
   DiskFixture f;
   std::string text;
   REQUIRE(::mkfifo(f.at(".sending").c_str(), 0600) == 0);
@@ -156,17 +157,38 @@ TEST_CASE("spool disk: a FIFO in place of a file of ours blocks nothing") {
   CHECK(found == 1);
 }
 
-TEST_CASE("spool disk: what is no plain file in place of a file of ours is not written to, also if somebody reads it") {
+TEST_CASE("spool disk: an obstacle to the journal or the quarantine is named, with a remedy") {
   DiskFixture f;
-  constexpr auto no_plain_file = std::errc::too_many_symbolic_link_levels;
+  std::filesystem::create_directory(f.at(".sending.new"));
+  CHECK(f.disk.replace_journal("x").message() == "its .sending.new is a directory; move it away");
+  std::filesystem::remove(f.at(".sending.new"));
+  std::filesystem::create_directory(f.at(".sending"));
+  CHECK(f.disk.replace_journal("x").message() == "its .sending is a link or not a plain file; move it away");
+  std::filesystem::remove(f.at(".sending"));
+  CHECK_FALSE(f.disk.replace_journal("x"));
+  const std::string no_quarantine = "its quarantine is a link or not a directory; move it away";
+  write_file(f.at("1.a.msul1"), "a");
+  SECTION("a file") { write_file(f.at("quarantine"), ""); }
+  SECTION("a link") { std::filesystem::create_symlink(f.directory / "delayed", f.at("quarantine")); }
+  CHECK(f.disk.set_aside("1.a.msul1", "first").message() == no_quarantine);
+  CHECK(f.disk.list_quarantine([](const auto&) {}).message() == no_quarantine);
+  CHECK(std::filesystem::exists(f.at("1.a.msul1")));
+}
+
+TEST_CASE(
+    "spool disk: anything but a regular file in place of an own file is not written to, even if it has a reader") {
+  DiskFixture f;
+  const auto remedy = [](std::error_code error) { return error.message(); };
+  const std::string no_journal = "its .sending is a link or not a plain file; move it away";
+  const std::string no_lock = "its .lock is a link or not a plain file; move it away";
   const auto read_fifo = [&](const std::string& name) {
     REQUIRE(::mkfifo(f.at(name).c_str(), 0600) == 0);
-    return lonc::net::UniqueFd(::open(f.at(name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    return lonc::os::UniqueFd(::open(f.at(name).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   };
   std::string text;
   const auto journal = read_fifo(".sending");
-  CHECK(f.disk.read_journal(text) == no_plain_file);
-  CHECK(f.disk.write_journal(0, "x") == no_plain_file);
+  CHECK(remedy(f.disk.read_journal(text)) == no_journal);
+  CHECK(remedy(f.disk.write_journal(0, "x")) == no_journal);
   write_file(f.at("1.a.msul1"), "a");
   CHECK_FALSE(f.disk.set_aside("1.a.msul1", "first"));
   REQUIRE(::unlink(f.at("quarantine/1.a.msul1.reason").c_str()) == 0);
@@ -180,13 +202,13 @@ TEST_CASE("spool disk: what is no plain file in place of a file of ours is not w
   f.disk.close();
   std::filesystem::remove(f.at(".lock"));
   std::filesystem::create_directory(f.at(".lock"));
-  CHECK(f.disk.open() == no_plain_file);
+  CHECK(remedy(f.disk.open()) == no_lock);
   std::filesystem::remove(f.at(".lock"));
   const auto lock = read_fifo(".lock");
-  CHECK(f.disk.open() == no_plain_file);
+  CHECK(remedy(f.disk.open()) == no_lock);
 }
 
-TEST_CASE("spool disk: what is set aside keeps its reason, and nothing there is replaced") {
+TEST_CASE("spool disk: a quarantined file keeps its reason, and nothing in the quarantine is replaced") {
   DiskFixture f;
   for (const char* const content : {"first", "second"}) {
     write_file(f.at("1.a.msul1"), content);
@@ -212,14 +234,14 @@ TEST_CASE("spool disk: what is set aside keeps its reason, and nothing there is 
   CHECK(f.quarantine().empty());
 }
 
-TEST_CASE("spool disk: a directory with the name of a message is set aside as well") {
+TEST_CASE("spool disk: a directory with the name of a message is also quarantined") {
   DiskFixture f;
   std::filesystem::create_directory(f.at("1.a.msul1"));
   CHECK_FALSE(f.disk.set_aside("1.a.msul1", "it is not a file"));
   CHECK(std::filesystem::is_directory(f.at("quarantine/1.a.msul1")));
 }
 
-TEST_CASE("spool disk: what is gone already is removed") {
+TEST_CASE("spool disk: removing a missing file succeeds") {
   DiskFixture f;
   write_file(f.at("a"), "a\n");
   CHECK_FALSE(f.disk.remove("a"));
@@ -253,7 +275,7 @@ TEST_CASE("spool disk: a line of the permanent log") {
   CHECK(std::regex_match(read_file(f.directory / "lonnet.perm.log"), line));
 }
 
-TEST_CASE("spool disk: the boot id stays the same") {
+TEST_CASE("spool disk: the boot id does not change") {
   DiskFixture f;
   CHECK(f.disk.boot_id().size() == 36);
   CHECK(f.disk.boot_id() == f.disk.boot_id());

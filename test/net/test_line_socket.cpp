@@ -1,8 +1,8 @@
 #include "net/net_support.hpp"
+#include "net/socket/line_socket.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/core/error.hpp>
-#include <lonc/net/line_socket.hpp>
+#include <lonc/core/base/error.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -23,15 +23,25 @@ struct Fixture {
         socket(strand, std::move(fds.first), limit),
         wire(std::move(fds.second)) {}
   boost::asio::io_context io;
-  std::pair<lonc::net::UniqueFd, lonc::net::UniqueFd> fds;
+  std::pair<lonc::os::UniqueFd, lonc::os::UniqueFd> fds;
   Strand strand;
   LineSocket socket;
   Wire wire;
 };
 
+// A line, or why there will be none.
+Task<LineSocket::ReadResult> read_line(LineSocket& socket) {
+  while (true) {
+    const auto read = socket.try_read_line();
+    if (read.kind != LineSocket::Read::would_block && read.kind != LineSocket::Read::more) co_return read;
+    const std::error_code error = co_await socket.wait_readable();
+    if (error) co_return LineSocket::ReadResult{LineSocket::Read::failed, {}, error};
+  }
+}
+
 Task<void> collect(LineSocket& socket, std::vector<std::string>& lines, LineSocket::Read& last) {
   while (true) {
-    const auto read = co_await socket.read_line();
+    const auto read = co_await read_line(socket);
     last = read.kind;
     if (read.kind == LineSocket::Read::too_long) {
       lines.emplace_back("TOO LONG");
@@ -54,7 +64,7 @@ Task<void> send_all(LineSocket& socket, bool& done) {
 
 }  // namespace
 
-TEST_CASE("LineSocket gives the same lines however the bytes are cut") {
+TEST_CASE("LineSocket returns the same lines however the bytes are split") {
   const std::string text = "a\n\nlonger line\n0123456789abcdefXX\nlast\ndropped";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     Fixture f(16);
@@ -71,7 +81,7 @@ TEST_CASE("LineSocket gives the same lines however the bytes are cut") {
   }
 }
 
-TEST_CASE("LineSocket reads without the loop what is there already") {
+TEST_CASE("LineSocket reads available lines without the loop") {
   Fixture f;
   REQUIRE(f.wire.send("one\ntwo\n"));
   CHECK(f.socket.try_read_line().text == "one");
@@ -81,7 +91,7 @@ TEST_CASE("LineSocket reads without the loop what is there already") {
   CHECK(f.socket.try_read_line().kind == LineSocket::Read::would_block);
 }
 
-TEST_CASE("LineSocket keeps what a slow reader does not take, and sends it whole") {
+TEST_CASE("LineSocket keeps what a slow reader does not take, and sends all of it") {
   Fixture f;
   const std::string big(3'000'000, 'x');
   REQUIRE_FALSE(f.socket.send_line(big));
@@ -104,7 +114,7 @@ TEST_CASE("LineSocket reports a reader that has gone, without a signal") {
   CHECK(f.socket.send_line("x") == std::errc::broken_pipe);
 }
 
-TEST_CASE("LineSocket::check_quiet tells bytes, end and silence apart") {
+TEST_CASE("LineSocket::check_quiet distinguishes bytes, end of file and silence") {
   Fixture f;
   CHECK_FALSE(f.socket.check_quiet());
   REQUIRE(f.wire.send("late\npart"));

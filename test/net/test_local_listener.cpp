@@ -1,8 +1,7 @@
+#include "net/client/local_listener.hpp"
 #include "net/net_support.hpp"
 #include "net/no_more_descriptors.hpp"
 #include "support/catch.hpp"
-
-#include <lonc/net/local_listener.hpp>
 
 #include <boost/asio/post.hpp>
 #include <sys/stat.h>
@@ -15,8 +14,8 @@
 
 using lonc::net::ClientLimit;
 using lonc::net::LocalListener;
-using lonc::net::SocketFile;
-using lonc::net::UniqueFd;
+using lonc::os::SocketFile;
+using lonc::os::UniqueFd;
 using lonc::test::connect_local;
 using lonc::test::NoMoreDescriptors;
 using lonc::test::run_ready;
@@ -49,7 +48,7 @@ struct Fixture {
   Accepted accepted;
 
   std::shared_ptr<LocalListener> listen() {
-    auto listener = std::make_shared<LocalListener>(strand, path, 0600u, "", clients);
+    auto listener = std::make_shared<LocalListener>(strand, path, 0600u, "", ClientLimit::Share(clients));
     lonc::test::spawn(strand, [this, listener] { return listener->run(accepted); });
     return listener;
   }
@@ -68,7 +67,7 @@ struct stat status_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("SocketFile has its mode whatever the umask, and leaves nothing else behind") {
+TEST_CASE("SocketFile has its mode whatever the umask, and leaves no other file") {
   const TempDir directory;
   const mode_t before = ::umask(0077);
   const SocketFile socket(directory / "a", 0666, "");
@@ -92,7 +91,7 @@ TEST_CASE("SocketFile replaces a stale socket in one step") {
   CHECK(directory.names().size() == 1);
 }
 
-TEST_CASE("SocketFile is removed only while it is ours") {
+TEST_CASE("SocketFile is removed only if it is still ours") {
   const TempDir directory;
   const std::string path = directory / "a";
   auto first = std::make_unique<SocketFile>(path, 0600, "");
@@ -103,7 +102,7 @@ TEST_CASE("SocketFile is removed only while it is ours") {
   CHECK(directory.names().empty());
 }
 
-TEST_CASE("SocketFile leaves alone what is not a socket") {
+TEST_CASE("SocketFile does not touch anything that is not a socket") {
   const TempDir directory;
   std::ofstream(directory / "a") << "precious";
   CHECK_THROWS_AS(SocketFile(directory / "a", 0600, ""), std::system_error);
@@ -127,7 +126,7 @@ TEST_CASE("SocketFile: the longest path that the system allows can be used") {
   CHECK(connect_local(path).second == 0);
 }
 
-TEST_CASE("SocketFile: a name that is gone is made anew, and who waits at the socket of before is served") {
+TEST_CASE("SocketFile: a removed socket is created again, and clients that wait at the previous one are served") {
   const TempDir directory;
   const std::string path = directory / "a";
   SocketFile socket(path, 0640, "");
@@ -139,19 +138,19 @@ TEST_CASE("SocketFile: a name that is gone is made anew, and who waits at the so
   CHECK((status_of(path).st_mode & 0777) == 0640);
   CHECK_FALSE(socket.renew());
   std::error_code error;
-  CHECK(lonc::net::accept_at(old.get(), error));
+  CHECK(lonc::os::accept_at(old.get(), error));
   CHECK(connect_local(path).second == 0);
   CHECK(socket.accept(error));
   CHECK(directory.names().size() == 1);
 }
 
-TEST_CASE("SocketFile: an abandoned socket in its place is replaced, anything else is left alone") {
+TEST_CASE("SocketFile: an abandoned socket in its place is replaced, anything else is not touched") {
   const TempDir directory;
   const std::string path = directory / "a";
   SocketFile socket(path, 0600, "");
   {
     const SocketFile other(path, 0600, "");
-    CHECK_THROWS_WITH(socket.renew(), Catch::Contains("another process's"));
+    CHECK_THROWS_WITH(socket.renew(), Catch::Contains("another process listens there"));
     ::rename(path.c_str(), (directory / "b").c_str());
   }
   ::rename((directory / "b").c_str(), path.c_str());
@@ -165,7 +164,7 @@ TEST_CASE("SocketFile: an abandoned socket in its place is replaced, anything el
   CHECK(socket.renew());
 }
 
-TEST_CASE("SocketFile: what was removed on purpose stays so") {
+TEST_CASE("SocketFile: a socket removed on purpose is not created again") {
   const TempDir directory;
   SocketFile socket(directory / "a", 0600, "");
   socket.remove();
@@ -173,10 +172,10 @@ TEST_CASE("SocketFile: what was removed on purpose stays so") {
   CHECK(directory.names().empty());
 }
 
-TEST_CASE("LocalListener makes a socket anew that is gone, and serves who had connected") {
+TEST_CASE("LocalListener creates a removed socket again, and serves clients that had connected") {
   Fixture f;
   const auto listener = f.listen();
-  CHECK_FALSE(listener->look_after().is_new);  // it has not begun
+  CHECK_FALSE(listener->look_after().is_new);  // it has not started
   run_ready(f.io);
   const Wire before = f.connect();
   CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
@@ -199,7 +198,7 @@ TEST_CASE("LocalListener makes a socket anew that is gone, and serves who had co
   CHECK(f.directory.names().empty());
 }
 
-TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
+TEST_CASE("LocalListener accepts many clients, and lets other handlers run meanwhile") {
   Fixture f;
   const auto listener = f.listen();
   run_ready(f.io);
@@ -217,7 +216,7 @@ TEST_CASE("LocalListener accepts a crowd, and lets others have their turn") {
   CHECK(f.clients.served() == 300);
 }
 
-TEST_CASE("LocalListener: clients over the limit are answered con_lost, those over both limits a moment later") {
+TEST_CASE("LocalListener: clients over the limit get con_lost, those over both limits a moment later") {
   Fixture f(4, 2);
   const auto listener = f.listen();
   std::vector<Wire> crowd;
@@ -235,15 +234,32 @@ TEST_CASE("LocalListener: clients over the limit are answered con_lost, those ov
   CHECK(run_until(f.io, [&] { return f.clients.refused() == 0; }));
 }
 
-TEST_CASE("LocalListener: a refused client may write whenever it likes, and reads con_lost") {
+TEST_CASE("LocalListener: a refused client may write at any time, and reads con_lost") {
   Fixture f(0, 10);
   const auto listener = f.listen();
   auto client = f.connect();
-  SECTION("after it could have read the answer") {
-    REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
+  std::size_t lines = 1;
+  SECTION("after it has read the answer") {
+    REQUIRE(run_until(f.io, [&] { return client.received() == "con_lost\n"; }));
     CHECK(client.send("late\n"));
-    run_ready(f.io);
+    REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
     CHECK(client.send("and later\n"));
+    REQUIRE(run_until(f.io, [&] { return client.is_delivered(); }));
+    CHECK(client.send("and still later\n"));
+  }
+  SECTION("several lines at once") {
+    lines = 3;
+    REQUIRE(client.send("ping\nload\n\n"));
+  }
+  SECTION("more lines than answers fit into the socket") {
+    lines = 60'000;
+    const std::string text(lines, '\n');
+    REQUIRE(client.send(text));
+  }
+  SECTION("several lines, then it closes one direction") {
+    lines = 200;
+    REQUIRE(client.send(std::string(lines, '\n')));
+    client.end_writing();
   }
   SECTION("byte by byte") {
     for (const char byte : {'p', 'i', 'n', 'g', '\n'}) {
@@ -251,7 +267,7 @@ TEST_CASE("LocalListener: a refused client may write whenever it likes, and read
       run_ready(f.io);
     }
   }
-  SECTION("much, and reads only then") {
+  SECTION("much, and it reads only after that") {
     const std::string line = std::string(3'000'000, 'x') + "\n";
     for (std::size_t at = 0; at != line.size();) {
       const ssize_t sent = ::send(client.fd(), line.data() + at, line.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -261,17 +277,19 @@ TEST_CASE("LocalListener: a refused client may write whenever it likes, and read
       f.io.run_one_for(std::chrono::milliseconds{20});
     }
   }
-  SECTION("and closes one direction") {
+  SECTION("a line, then it closes one direction") {
     REQUIRE(client.send("ping\n"));
     client.end_writing();
   }
   REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
-  CHECK(client.received() == "con_lost\n");
+  std::string expected;
+  for (std::size_t i = 0; i != lines; ++i) expected += "con_lost\n";
+  CHECK(client.received() == expected);
   client.close();
   CHECK(run_until(f.io, [&] { return f.clients.refused() == 0; }));
 }
 
-TEST_CASE("LocalListener: refused clients that say nothing give way to others") {
+TEST_CASE("LocalListener: silent refused clients are closed in favour of others") {
   Fixture f(0, 2);
   const auto listener = f.listen();
   std::vector<Wire> silent;
@@ -281,24 +299,24 @@ TEST_CASE("LocalListener: refused clients that say nothing give way to others") 
   const auto start = std::chrono::steady_clock::now();
   REQUIRE(run_until(f.io, [&] { return client.is_ended(); }));
   CHECK(client.received() == "con_lost\n");
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{4});  // where each has 5 s
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{4});  // each may take 5 s
 }
 
-TEST_CASE("LocalListener without descriptors answers con_lost and goes on") {
+TEST_CASE("LocalListener without descriptors answers con_lost and continues") {
   Fixture f;
   const auto listener = f.listen();
-  // Served before; the undefined behaviour sanitizer also needs a descriptor to look at a type for the first time.
+  // Served before; the undefined behaviour sanitizer also needs a descriptor when it first inspects a type.
   const auto before = f.connect();
   REQUIRE(run_until(f.io, [&] { return f.accepted.clients.size() == 1; }));
   auto first = f.connect();
   auto second = f.connect();
-  REQUIRE((first.send("ping\n") && second.send("ping\n")));
+  REQUIRE((first.send("ping\n") && second.send("ping\nload\nping\n")));
   {
     const NoMoreDescriptors none;
     REQUIRE(run_until(f.io, [&] { return first.is_ended() && second.is_ended(); }));
   }
   CHECK(first.received() == "con_lost\n");
-  CHECK(second.received() == "con_lost\n");
+  CHECK(second.received() == "con_lost\ncon_lost\ncon_lost\n");
   REQUIRE(f.accepted.errors.size() == 1);
   CHECK(f.accepted.errors[0] == std::errc::too_many_files_open);
   CHECK(f.accepted.clients.size() == 1);
@@ -327,7 +345,7 @@ TEST_CASE("LocalListener does not spin when even the spare descriptor is gone") 
   CHECK(run_until(f.io, [&] { return f.accepted.clients.size() == 2; }));
 }
 
-TEST_CASE("LocalListener::stop takes in those who wait, then nobody can connect") {
+TEST_CASE("LocalListener::stop accepts waiting clients, then nobody can connect") {
   Fixture f;
   const auto listener = f.listen();
   run_ready(f.io);
@@ -342,11 +360,12 @@ TEST_CASE("LocalListener::stop takes in those who wait, then nobody can connect"
   CHECK(connect_local(path).second == ECONNREFUSED);
 }
 
-TEST_CASE("LocalListener::stop before run refuses those who wait") {
+TEST_CASE("LocalListener::stop before run refuses waiting clients") {
   Fixture f;
-  LocalListener listener(f.strand, f.path, 0600, "", f.clients);
+  LocalListener listener(f.strand, f.path, 0600, "", ClientLimit::Share(f.clients));
   auto waiting = f.connect();
   listener.stop();
   CHECK(waiting.received() == "con_lost\n");
+  listener.close();
   CHECK(waiting.is_ended());
 }

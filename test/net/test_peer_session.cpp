@@ -1,7 +1,7 @@
 #include "net/session_support.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/net/peer_session.hpp>
+#include <lonc/net/session/peer_session.hpp>
 
 #include <atomic>
 #include <thread>
@@ -58,7 +58,7 @@ TEST_CASE("PeerSession: a client that left gets nothing, and nobody else gets it
   CHECK(f.answers(next, "for next\n"));
 }
 
-TEST_CASE("PeerSession: a client that left before its answer gives its place back at once") {
+TEST_CASE("PeerSession: a client that left before its answer releases its slot at once") {
   SessionFixture f;
   f.config.engine.max_connections = 1;
   f.start();
@@ -79,7 +79,7 @@ TEST_CASE("PeerSession: a client that left before its answer gives its place bac
   CHECK(f.peer().requests == std::vector<std::string>{"slow", "wanted"});
 }
 
-TEST_CASE("PeerSession tells of clients that were refused for want of places, and what to raise") {
+TEST_CASE("PeerSession reports clients that were refused for lack of slots, and which setting to raise") {
   SessionFixture f;
   f.clients.set_limit(2);
   f.start();
@@ -92,12 +92,12 @@ TEST_CASE("PeerSession tells of clients that were refused for want of places, an
       "raise max-clients"));
 }
 
-TEST_CASE("PeerSession: an attempt that waits for a silent peer makes room for those of others") {
+TEST_CASE("PeerSession: an attempt that waits for a silent peer releases its slot for other peers") {
   SessionFixture f;
   f.config.engine.connect_timeout = 20s;
   f.gate.set_limit(1);
   f.start();
-  // Nobody plays lond: its kernel accepts, and then all is silent.
+  // There is no lond: the kernel accepts, and then there is silence.
   REQUIRE(run_until(f.io, [&] { return f.gate.running() == 1; }));
   REQUIRE(run_until(f.io, [&] { return f.gate.running() == 0; }));
   CHECK(f.is_up());
@@ -110,7 +110,7 @@ TEST_CASE("PeerSession: a late line makes the connection unusable") {
   REQUIRE(f.has_request("first"));
   f.peer().wire.send("1\n");
   REQUIRE(f.answers(first, "1\n"));
-  // Both are there in the same turn; whichever is seen first, the line must not reach the client.
+  // Both have arrived in the same turn; whichever is seen first, the line must not reach the client.
   auto client = f.client_with("log\n");
   f.peer().wire.send("late answer of somebody else\n");
   while (!f.peer().wire.is_delivered()) std::this_thread::yield();
@@ -131,20 +131,20 @@ TEST_CASE("PeerSession: the peer closes while a request is in flight") {
   CHECK(f.answers(client, "con_lost\n"));
 }
 
-TEST_CASE("PeerSession: a peer that refuses is away, and is reached again when told so") {
+TEST_CASE("PeerSession: a peer that refuses connections is away") {
   SessionFixture f;
   f.lond.close();
   f.config.engine.backoff_first = 1h;
   f.config.engine.backoff_longest = 1h;
   f.start();
   REQUIRE(f.until_state(PeerState::away));
-  CHECK(f.report()->status.last_error.find("refused") != std::string::npos);
+  CHECK(f.report()->status.last_error.text().find("refused") != std::string::npos);
   auto client = f.client_with("log\n");
   CHECK(f.answers(client, "con_lost\n"));
   CHECK(f.log.has("refused"));
 }
 
-TEST_CASE("PeerSession: a peer that dribbles its handshake is not read for each byte") {
+TEST_CASE("PeerSession: a handshake that arrives byte by byte does not cause a read for each byte") {
   SessionFixture fixture;
   fixture.start();
   std::optional<Wire> lond;
@@ -157,7 +157,7 @@ TEST_CASE("PeerSession: a peer that dribbles its handshake is not read for each 
   REQUIRE(lond->send("47"));
   REQUIRE(run_until(fixture.io, [&] { return lond->is_delivered(); }));
   run_ready(fixture.io);
-  SECTION("what follows is read some time later") {
+  SECTION("the rest is read some time later") {
     REQUIRE(lond->send("11\n"));
     REQUIRE(run_until(fixture.io, [&] { return lond->take_line(line); }));
     CHECK(line == "4711");
@@ -169,7 +169,7 @@ TEST_CASE("PeerSession: a peer that dribbles its handshake is not read for each 
   }
 }
 
-TEST_CASE("PeerSession: a name that is not known fails the attempt") {
+TEST_CASE("PeerSession: with an unknown name the attempt fails") {
   SessionFixture f;
   lonc::net::Resolver nowhere(1, [](const std::string&) {
     return lonc::net::Resolver::Answer{std::make_error_code(std::errc::host_unreachable), {}};
@@ -181,7 +181,7 @@ TEST_CASE("PeerSession: a name that is not known fails the attempt") {
   CHECK(f.until([&] { return f.log.has("name"); }));
 }
 
-TEST_CASE("PeerSession goes on to the next address at once") {
+TEST_CASE("PeerSession tries the next address at once") {
   SessionFixture f;
   lonc::net::Resolver two(1, [](const std::string&) {
     return lonc::net::Resolver::Answer{
@@ -198,7 +198,7 @@ TEST_CASE("PeerSession goes on to the next address at once") {
   run_ready(f.io);
 }
 
-TEST_CASE("PeerSession: close_connection_exit ends its sender without an answer and costs nobody else his") {
+TEST_CASE("PeerSession: close_connection_exit closes its sender without an answer and affects no other client") {
   SessionFixture f;
   f.start();
   auto waiting = f.client_with("log\n");
@@ -210,7 +210,7 @@ TEST_CASE("PeerSession: close_connection_exit ends its sender without an answer 
   CHECK(f.answers(waiting, "ok\n"));
 }
 
-TEST_CASE("PeerSession: a line too long is answered error: and nothing is relayed") {
+TEST_CASE("PeerSession: a line that is too long is answered with error: and not relayed") {
   SessionFixture f;
   f.config.engine.max_line_length = 100;
   f.start();
@@ -220,7 +220,7 @@ TEST_CASE("PeerSession: a line too long is answered error: and nothing is relaye
   CHECK(f.peer().requests.empty());
 }
 
-TEST_CASE("PeerSession carries megabytes both ways") {
+TEST_CASE("PeerSession relays megabytes in both directions") {
   SessionFixture f;
   f.start();
   const std::string big(3'000'000, 'b');
@@ -243,7 +243,7 @@ TEST_CASE("PeerSession carries megabytes both ways") {
   }));
 }
 
-TEST_CASE("PeerSession on a loop of two threads") {
+TEST_CASE("PeerSession on a loop with two threads") {
   SessionFixture f;
   f.config.engine.max_connections = 3;
   f.start();

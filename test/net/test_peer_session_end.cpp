@@ -1,8 +1,8 @@
-// The ways in which a session ends: by an exception, drained, replaced, destroyed, with its loop.
+// How a session ends: by an exception, drained, replaced, destroyed, with its loop.
 #include "net/session_support.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/net/peer_session.hpp>
+#include <lonc/net/session/peer_session.hpp>
 
 using lonc::core::PeerState;
 using lonc::test::connect_local;
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 TEST_CASE("PeerSession: an exception ends this session alone, once") {
   SessionFixture broken;
   SessionFixture neighbour("msul3");
-  // Both on one loop.
+  // Both on the same loop.
   neighbour.start();
   REQUIRE(neighbour.is_up());
   broken.log.throws_on = "Request Close Connection";
@@ -43,7 +43,7 @@ TEST_CASE("PeerSession: an exception ends this session alone, once") {
   CHECK(neighbour.failures == 0);
 }
 
-TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same loop goes on") {
+TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same loop continues") {
   SessionFixture f;
   lonc::test::KeptLog throwing;
   throwing.throws_on = "";
@@ -67,7 +67,7 @@ TEST_CASE("PeerSession: an exception ends one session, its neighbour on the same
   CHECK(connect_local(config.socket_path).second == ENOENT);
 }
 
-TEST_CASE("PeerSession drains: what is in flight is answered, what comes later is con_lost") {
+TEST_CASE("PeerSession drains: requests in flight are answered, later ones get con_lost") {
   SessionFixture f;
   f.start();
   auto client = f.client_with("log\nlater\n");
@@ -107,7 +107,7 @@ TEST_CASE("PeerSession drains in time even if the peer never answers") {
   CHECK(f.answers(client, "con_lost\n"));
 }
 
-TEST_CASE("PeerSession: a client that is parked when listening stops is answered") {
+TEST_CASE("PeerSession: a client that waits in the backlog when listening stops is answered") {
   SessionFixture f;
   f.start();
   REQUIRE(f.is_up());
@@ -128,7 +128,7 @@ TEST_CASE("PeerSession can be replaced on the same socket without a gap") {
   REQUIRE(f.has_request("log"));
 }
 
-TEST_CASE("PeerSession gives everything back when it is destroyed, and calls nobody") {
+TEST_CASE("PeerSession releases everything when it is destroyed, and calls no callback") {
   SessionFixture f;
   f.start();
   auto client = f.client_with("log\n");
@@ -142,15 +142,15 @@ TEST_CASE("PeerSession gives everything back when it is destroyed, and calls nob
   CHECK(f.until([&] { return f.clients.served() == 0; }));
   f.io.restart();
   CHECK(f.io.run_for(10s) < 100);
-  CHECK(f.io.stopped());  // nothing is left to wait for
+  CHECK(f.io.stopped());  // no work is left
 }
 
-TEST_CASE("PeerSession may end with the loop, whatever is going on") {
+TEST_CASE("PeerSession may be destroyed with the loop, whatever is in progress") {
   SessionFixture f;
   f.start();
   auto client = f.client_with("log\n");
   REQUIRE(f.has_request("log"));
-  // No turn of the loop follows: the fixture's loop is destroyed with the session's coroutines in it.
+  // The loop does not run again: the fixture's loop is destroyed with the coroutines of the session.
   boost::asio::io_context other;
   {
     auto config = f.config;
@@ -165,7 +165,7 @@ TEST_CASE("PeerSession may end with the loop, whatever is going on") {
   }
 }
 
-TEST_CASE("PeerSession may end with the loop while a handshake comes in pieces") {
+TEST_CASE("PeerSession may be destroyed with the loop while a handshake arrives in pieces") {
   SessionFixture f;
   boost::asio::io_context other;
   lonc::net::PeerSession session(other, f.config, f.services, 1, {});

@@ -1,9 +1,9 @@
 #include "net/net_support.hpp"
+#include "net/peer/peer_address.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/core/error.hpp>
-#include <lonc/net/peer_address.hpp>
-#include <lonc/net/resolver.hpp>
+#include <lonc/core/base/error.hpp>
+#include <lonc/net/peer/resolver.hpp>
 
 #include <condition_variable>
 #include <memory>
@@ -19,21 +19,21 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A name server that answers when it is told to. Shared with look-ups that outlive the test's resolver.
+// A name server that answers slow names only once it is opened. Shared with lookups that outlive the test's resolver.
 class NameServer {
  public:
   Resolver::Answer look_up(const std::string& name) {
     std::unique_lock lock(mutex_);
     ++asked_;
-    changed_.notify_all();
-    if (name.starts_with("slow")) changed_.wait(lock, [this] { return is_open_; });
+    asked_more_.notify_all();
+    if (name.starts_with("slow")) opened_.wait(lock, [this] { return is_open_; });
     if (name.starts_with("none")) return {lonc::core::Errc::name_not_found, {}};
     return {{}, {boost::asio::ip::make_address("192.0.2.1"), boost::asio::ip::make_address("192.0.2.2")}};
   }
   void open(bool is_open = true) {
     const std::lock_guard lock(mutex_);
     is_open_ = is_open;
-    changed_.notify_all();
+    opened_.notify_all();
   }
   int asked() {
     const std::lock_guard lock(mutex_);
@@ -41,12 +41,13 @@ class NameServer {
   }
   void wait_asked(int count) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, 10s, [&] { return asked_ >= count; })) throw std::runtime_error("not asked");
+    if (!asked_more_.wait_for(lock, 10s, [&] { return asked_ >= count; })) throw std::runtime_error("not asked");
   }
 
  private:
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable asked_more_;
+  std::condition_variable opened_;
   bool is_open_ = false;
   int asked_ = 0;
 };
@@ -61,7 +62,7 @@ struct Fixture {
   ~Fixture() { server->open(); }
 
   std::vector<std::string> ask(const std::shared_ptr<PeerAddress>& address, lonc::core::Duration timeout = 10s) {
-    const PeerAddress::Query query(address, timeout, wake);
+    const PeerAddress::Query query(address, Resolver::Priority::high, timeout, wake);
     if (!run_until(io, [&] { return query.is_done(); })) return {"not done"};
     std::vector<std::string> found;
     for (const auto& endpoint : query.endpoints())
@@ -77,7 +78,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("Resolver: a look-up that is stuck does not delay another") {
+TEST_CASE("Resolver: a lookup that is stuck does not delay another") {
   Fixture f;
   bool slow_done = false;
   bool fast_done = false;
@@ -91,7 +92,7 @@ TEST_CASE("Resolver: a look-up that is stuck does not delay another") {
   CHECK(run_until(f.io, [&] { return slow_done; }));
 }
 
-TEST_CASE("Resolver: many look-ups wait for the few threads and all are answered") {
+TEST_CASE("Resolver: many lookups wait for the few threads and all are answered") {
   Fixture f;
   int answers = 0;
   std::vector<Resolver::Request> requests;
@@ -102,7 +103,52 @@ TEST_CASE("Resolver: many look-ups wait for the few threads and all are answered
   CHECK(run_until(f.io, [&] { return answers == 50; }));
 }
 
-TEST_CASE("Resolver: whoever asked may be gone, and so may the resolver and the loop") {
+TEST_CASE("Resolver: 999 names that hang do not delay one that answers") {
+  Fixture f;
+  Resolver resolver(1024, [server = f.server](const std::string& name) { return server->look_up(name); });
+  std::vector<Resolver::Request> requests;
+  for (int i = 0; i != 999; ++i) requests.push_back(resolver.lookup("slow", f.strand, [](const Resolver::Answer&) {}));
+  bool is_done = false;
+  requests.push_back(resolver.lookup("fast", f.strand, [&](const Resolver::Answer&) { is_done = true; }));
+  CHECK(run_until(f.io, [&] { return is_done; }));
+}
+
+TEST_CASE("Resolver: names of low priority that hang leave half of the threads to all others") {
+  Fixture f;
+  std::vector<Resolver::Request> requests;
+  const auto ask = [&](const std::string& name, Resolver::Priority priority, int& answers) {
+    requests.push_back(f.resolver->lookup(name, f.strand, [&](const Resolver::Answer&) { ++answers; }, priority));
+  };
+  int slow = 0;
+  int fast = 0;
+  for (int i = 0; i != 20; ++i) ask("slow", Resolver::Priority::low, slow);
+  f.server->wait_asked(2);
+  for (int i = 0; i != 20; ++i) ask("fast", Resolver::Priority::high, fast);
+  CHECK(run_until(f.io, [&] { return fast == 20; }));
+  CHECK(f.server->asked() == 22);
+  f.server->open();
+  CHECK(run_until(f.io, [&] { return slow == 20; }));
+}
+
+TEST_CASE("Resolver: a waiting lookup of low priority is overtaken") {
+  Fixture f;
+  Resolver resolver(1, [server = f.server](const std::string& name) { return server->look_up(name); });
+  std::string order;
+  std::vector<Resolver::Request> requests;
+  const auto ask = [&](const std::string& name, Resolver::Priority priority, char mark) {
+    requests.push_back(
+        resolver.lookup(name, f.strand, [&order, mark](const Resolver::Answer&) { order.push_back(mark); }, priority));
+  };
+  ask("slow", Resolver::Priority::high, 'a');
+  f.server->wait_asked(1);
+  ask("fast", Resolver::Priority::low, 'c');
+  ask("fast", Resolver::Priority::high, 'b');
+  f.server->open();
+  REQUIRE(run_until(f.io, [&] { return order.size() == 3; }));
+  CHECK(order == "abc");
+}
+
+TEST_CASE("Resolver: the caller may be gone, and so may the resolver and the loop") {
   auto server = std::make_shared<NameServer>();
   bool was_called = false;
   {
@@ -126,7 +172,7 @@ TEST_CASE("PeerAddress: a numeric address is never looked up") {
   CHECK(f.server->asked() == 0);
 }
 
-TEST_CASE("PeerAddress: the name is looked up for each attempt, and the start rotates") {
+TEST_CASE("PeerAddress: the name is looked up for each attempt, and the first address rotates") {
   Fixture f;
   const auto peer = f.peer("fast");
   CHECK(f.ask(peer) == Strings{"192.0.2.1:5663", "192.0.2.2:5663"});
@@ -148,7 +194,7 @@ TEST_CASE("PeerAddress: the address that worked last is tried first, until it fa
   CHECK(f.ask(peer) != f.ask(peer));
 }
 
-TEST_CASE("PeerAddress: whoever wants to know is told of a look-up that brought addresses, and of no other") {
+TEST_CASE("PeerAddress: a lookup is reported to the subscriber only if it returns addresses") {
   Fixture f;
   for (const char* name : {"fast", "none"}) {
     const auto peer = f.peer(name);
@@ -161,7 +207,7 @@ TEST_CASE("PeerAddress: whoever wants to know is told of a look-up that brought 
   }
 }
 
-TEST_CASE("Resolver: what can be nobody's address is no answer") {
+TEST_CASE("Resolver: invalid addresses are dropped from the answer") {
   Fixture f;
   namespace ip = boost::asio::ip;
   const auto addresses = [&](std::vector<std::string> texts) {
@@ -191,15 +237,26 @@ TEST_CASE("PeerAddress: after the timeout the last good addresses are used") {
   CHECK(f.ask(peer, 20ms).empty());
   f.server->open();
   CHECK(f.ask(peer).size() == 2);
-  CHECK(f.server->asked() == 1);  // the second attempt waited for the look-up of the first
+  CHECK(f.server->asked() == 1);  // the second attempt waited for the lookup of the first
   f.server->open(false);
   CHECK(f.ask(peer, 20ms).size() == 2);
 }
 
-TEST_CASE("PeerAddress may end while its name is looked up") {
+TEST_CASE("PeerAddress: an attempt does not wait for a lookup of low priority that has not started") {
+  Fixture f;
+  std::vector<Resolver::Request> requests;
+  for (int i = 0; i != 2; ++i)
+    requests.push_back(f.resolver->lookup("slow", f.strand, [](const Resolver::Answer&) {}, Resolver::Priority::low));
+  f.server->wait_asked(2);
+  const auto peer = f.peer("fast");
+  peer->look_up(Resolver::Priority::low);
+  CHECK(f.ask(peer).size() == 2);
+}
+
+TEST_CASE("PeerAddress may be destroyed while its name is looked up") {
   Fixture f;
   {
-    const PeerAddress::Query query(f.peer("slow"), 10s, f.wake);
+    const PeerAddress::Query query(f.peer("slow"), Resolver::Priority::high, 10s, f.wake);
     f.server->wait_asked(1);
   }
   f.server->open();

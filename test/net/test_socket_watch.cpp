@@ -1,15 +1,14 @@
 #include "net/net_support.hpp"
 #include "net/no_more_descriptors.hpp"
+#include "net/socket/socket_watch.hpp"
 #include "support/catch.hpp"
-
-#include <lonc/net/socket_watch.hpp>
 
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
 using lonc::net::SocketWatch;
-using lonc::net::UniqueFd;
+using lonc::os::UniqueFd;
 using lonc::test::run_ready;
 using lonc::test::run_until;
 using lonc::test::socket_pair;
@@ -42,7 +41,7 @@ using enum SocketWatch::Interest;
 
 }  // namespace
 
-TEST_CASE("SocketWatch tells each change once, also what was there already, and never from within add") {
+TEST_CASE("SocketWatch reports each change once, also an initial state, and never from within add") {
   Fixture f;
   auto [ours, theirs] = socket_pair();
   Wire wire(std::move(theirs));
@@ -51,7 +50,7 @@ TEST_CASE("SocketWatch tells each change once, also what was there already, and 
   CHECK(f.told.empty());
   REQUIRE(run_until(f.io, [&] { return f.told == Strings{"7 ready"}; }));
   run_ready(f.io);
-  CHECK(f.told == Strings{"7 ready"});  // nobody has read it, and it is no news
+  CHECK(f.told == Strings{"7 ready"});  // it is still unread, but that is no change
   REQUIRE(wire.send("b"));
   REQUIRE(run_until(f.io, [&] { return f.told == Strings{"7 ready", "7 ready"}; }));
   wire.end_writing();
@@ -62,7 +61,7 @@ TEST_CASE("SocketWatch tells each change once, also what was there already, and 
   CHECK(f.told.back() == "7 gone");
 }
 
-TEST_CASE("SocketWatch tells of room to write only where that was asked for") {
+TEST_CASE("SocketWatch reports a writable socket only if requested") {
   Fixture f;
   auto [ours, theirs] = socket_pair();
   const Wire wire(std::move(theirs));
@@ -73,7 +72,7 @@ TEST_CASE("SocketWatch tells of room to write only where that was asked for") {
   REQUIRE(run_until(f.io, [&] { return f.told == Strings{"1 ready"}; }));
 }
 
-TEST_CASE("SocketWatch: more sockets than it takes at once are all told") {
+TEST_CASE("SocketWatch: all changes are reported, even if they are more than it takes at once") {
   Fixture f;
   std::vector<std::pair<UniqueFd, UniqueFd>> pairs;
   for (std::uint64_t number = 0; number != 200; ++number) {
@@ -84,7 +83,7 @@ TEST_CASE("SocketWatch: more sockets than it takes at once are all told") {
   REQUIRE(run_until(f.io, [&] { return f.told.size() == 200; }));
 }
 
-TEST_CASE("SocketWatch says nothing after close, also from within what it tells") {
+TEST_CASE("SocketWatch reports nothing after close, even if close is called from a report") {
   Fixture f;
   auto [ours, theirs] = socket_pair();
   auto [ours_too, theirs_too] = socket_pair();
@@ -102,7 +101,7 @@ TEST_CASE("SocketWatch says nothing after close, also from within what it tells"
   CHECK(f.watch->change(ours.get(), 1, reading) == std::errc::operation_canceled);
 }
 
-TEST_CASE("SocketWatch: its descriptor is given back when nothing is watched any more, and taken again") {
+TEST_CASE("SocketWatch: its descriptor is closed when nothing is watched any more, and opened again when needed") {
   Fixture f;
   auto [ours, theirs] = socket_pair();
   Wire wire(std::move(theirs));
@@ -119,7 +118,7 @@ TEST_CASE("SocketWatch: its descriptor is given back when nothing is watched any
   REQUIRE(run_until(f.io, [&] { return f.told == Strings{"1 ready"}; }));
 }
 
-TEST_CASE("SocketWatch says that there is no descriptor for it, and loses none by that") {
+TEST_CASE("SocketWatch reports that no descriptor is left for it, and leaks none") {
   Fixture f;
   auto [ours, theirs] = socket_pair();
   {

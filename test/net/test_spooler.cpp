@@ -1,7 +1,7 @@
 #include "net/net_support.hpp"
 #include "support/catch.hpp"
 
-#include <lonc/net/spooler.hpp>
+#include <lonc/net/spool/spooler.hpp>
 
 #include <boost/asio/strand.hpp>
 
@@ -22,7 +22,7 @@ using namespace lonc::test;
 
 namespace {
 
-// A session's side that only keeps what it is told.
+// The session's side, which only records what is reported to it.
 struct Peer {
   Peer(Spooler& spooler, boost::asio::io_context& io, const std::string& id)
       : handle(spooler.subscribe(id, boost::asio::make_strand(io),
@@ -53,7 +53,7 @@ struct SpoolerFixture {
     for (const std::string& host : hosts) peers.push_back(std::make_unique<Peer>(*spooler, io, host));
     spooler->start();
   }
-  // Whole at once, as loncctl leaves it.
+  // Appears complete, as loncctl files it.
   void leave(const std::string& name, const std::string& content) const {
     write_file(directory / ("." + name), content);
     std::filesystem::rename(directory / ("." + name), at(name));
@@ -63,7 +63,7 @@ struct SpoolerFixture {
   bool until(Condition condition) {
     return run_until(io, condition);
   }
-  // The next batch that the peer gets.
+  // The next batch that the peer receives.
   DelayedBatch next(Peer& peer) {
     const std::size_t before = peer.batches.size();
     REQUIRE(until([&] { return peer.batches.size() > before; }));
@@ -79,16 +79,16 @@ struct SpoolerFixture {
   boost::asio::io_context io;
   SpoolerOptions options{.directory = directory / "delayed",
                          .permanent_log = directory / "lonnet.perm.log",
-                         .spool = {.min_age = lonc::core::Duration::zero(), .batch = 2}};
+                         .delayed = {.spool = {.min_age = lonc::core::Duration::zero(), .batch = 2}}};
   std::unique_ptr<Spooler> spooler;
   std::vector<std::unique_ptr<Peer>> peers;
 };
 
-// Keeps the spool's thread from doing anything.
+// Blocks the spool's thread.
 class ThreadHold {
  public:
   explicit ThreadHold(Spooler& spooler) {
-    spooler.administer({"no-such-peer"}, [state = state_](const SpoolAccess*) {
+    spooler.inspect([state = state_](const SpoolAccess*) {
       state->is_held.set_value();
       state->is_let_go.get_future().wait();
     });
@@ -111,7 +111,7 @@ class ThreadHold {
 
 }  // namespace
 
-TEST_CASE("Spooler tells what is there, hands it out in order, logs and deletes it") {
+TEST_CASE("Spooler reports waiting messages, hands them out in order, logs and deletes them") {
   SpoolerFixture f;
   f.leave("3.1.7.put.msul1", "put:c\n");
   f.leave("1.1.7.put.msul1", "put:a\n");
@@ -138,7 +138,7 @@ TEST_CASE("Spooler tells what is there, hands it out in order, logs and deletes 
   CHECK(permanent.find(":S:msul1:put:a:") < permanent.find(":S:msul1:put:b:"));
 }
 
-TEST_CASE("Spooler sees new messages, renamed or written in place") {
+TEST_CASE("Spooler detects new messages, renamed or written in place") {
   SpoolerFixture f;
   f.start({"msul1"});
   Peer& peer = *f.peers[0];
@@ -149,20 +149,20 @@ TEST_CASE("Spooler sees new messages, renamed or written in place") {
   CHECK(f.until([&] { return peer.waiting.back() == 2; }));
 }
 
-TEST_CASE("Spooler finds by looking what it was not told of") {
+TEST_CASE("Spooler finds a message that inotify did not report with a rescan") {
   SpoolerFixture f;
-  f.options.rescan = 1s;
+  f.options.delayed.rescan = 1s;
   f.start({"msul1"});
   REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
-  // A hard link makes a name without an event that is looked for.
+  // A hard link creates a name without an event that is watched.
   write_file(f.directory / "elsewhere", "put:a\n");
   std::filesystem::create_hard_link(f.directory / "elsewhere", f.at("1.1.7.put.msul1"));
   CHECK(f.until([&] { return !f.peers[0]->waiting.empty(); }));
 }
 
-TEST_CASE("Spooler looks when it is asked to, also if its other upkeep is due already") {
+TEST_CASE("Spooler rescans when requested, even if other upkeep is due") {
   SpoolerFixture f;
-  f.options.rescan = 1h;
+  f.options.delayed.rescan = 1h;
   for (const char* const name : {"1.1.7.put.msul1", "2.1.7.put.msul1"}) f.leave(name, "put:a\n");
   f.start({"msul1", "msul2"});
   REQUIRE(f.until([&] { return f.spooler->report().waiting == 2; }));
@@ -170,7 +170,7 @@ TEST_CASE("Spooler looks when it is asked to, also if its other upkeep is due al
   f.peers[0]->handle.answered("S:msul1:put:a", false);
   ThreadHold hold(*f.spooler);
   run_ready(f.io);
-  // The commit of what was answered comes a second later, and waits for the thread.
+  // The commit of the answered message is due a second later, and waits for the thread.
   const auto due = std::chrono::steady_clock::now() + 1s;
   REQUIRE(f.until([&] { return std::chrono::steady_clock::now() > due; }));
   run_ready(f.io);
@@ -182,9 +182,9 @@ TEST_CASE("Spooler looks when it is asked to, also if its other upkeep is due al
   CHECK(f.until([&] { return !f.peers[1]->waiting.empty(); }));
 }
 
-TEST_CASE("Spooler finds the directory again when it was made anew") {
+TEST_CASE("Spooler creates and watches the directory again after it was removed") {
   SpoolerFixture f;
-  f.options.rescan = 1s;
+  f.options.delayed.rescan = 1s;
   f.start({"msul1"});
   REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
   std::filesystem::remove_all(f.directory / "delayed");
@@ -193,7 +193,7 @@ TEST_CASE("Spooler finds the directory again when it was made anew") {
   CHECK(f.until([&] { return !f.peers[0]->waiting.empty() && f.peers[0]->waiting.back() == 1; }));
 }
 
-TEST_CASE("Spooler: however many ask at once, each gets its messages, one batch after the other") {
+TEST_CASE("Spooler: however many sessions fetch at once, each gets its messages, one batch after the other") {
   SpoolerFixture f;
   std::vector<std::string> hosts;
   for (int i = 0; i != 150; ++i) hosts.push_back("h" + std::to_string(i));
@@ -219,7 +219,7 @@ TEST_CASE("Spooler: however many ask at once, each gets its messages, one batch 
   for (const auto& peer : f.peers) CHECK(peer->batches.back().messages.size() == 1);
 }
 
-TEST_CASE("Spooler: what a session was handed out comes back when it goes") {
+TEST_CASE("Spooler: messages handed out to a session are returned when it ends") {
   SpoolerFixture f;
   f.leave("1.1.7.put.msul1", "put:a\n");
   f.start({"msul1"});
@@ -234,7 +234,7 @@ TEST_CASE("Spooler: what a session was handed out comes back when it goes") {
   CHECK(f.fetch(successor).messages.size() == 1);
 }
 
-TEST_CASE("Spooler: one process after the other, and what was in flight is named") {
+TEST_CASE("Spooler: a second process waits for the first, and names the message that was in flight") {
   SpoolerFixture f;
   f.leave("1.1.7.put.msul1", "put:a\n");
   f.start({"msul1"});
@@ -247,14 +247,41 @@ TEST_CASE("Spooler: one process after the other, and what was in flight is named
   second.start();
   REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
   CHECK_FALSE(second.report().is_open);
+  REQUIRE(f.until([&] { return second.report().is_locked; }));
+  CHECK(second.report().remedy().starts_with("another lonc or loncctl is working in the directory"));
   f.spooler->close();
   CHECK(f.until([&] { return second.report().is_open; }));
+  CHECK(second.report().remedy().empty());
   CHECK(second.report().doubtful == std::vector<std::string>{"1.1.7.put.msul1"});
   CHECK(f.log.has("msul1 [Delayed messages]: Delayed message 1.1.7.put.msul1 may have two S: lines"));
   second.close();
 }
 
-TEST_CASE("Spooler: an administrator's work begins when the sessions have given back") {
+TEST_CASE("Spooler: a possible duplicate is named by each later process until the log has written it") {
+  SpoolerFixture f;
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 1);
+  f.peers[0]->handle.give_back(true);
+  f.log.hangs = true;
+  std::vector<std::size_t> named;
+  for (int process = 0; process != 3; ++process) {
+    f.peers.clear();
+    f.spooler->close();
+    f.start({"msul1"});
+    REQUIRE(f.until([&] { return f.spooler->report().is_open; }));
+    named.push_back(f.spooler->report().doubtful_count);
+    if (process == 1) f.log.hangs = false;
+    if (process == 2) break;
+    if (f.fetch(*f.peers[0]).messages.empty()) continue;
+    f.peers[0]->handle.answered("S:msul1:put:a", true);
+    f.next(*f.peers[0]);
+  }
+  CHECK(named == std::vector<std::size_t>{1, 1, 0});
+}
+
+TEST_CASE("Spooler: an administrator's work starts when the sessions have returned their messages") {
   SpoolerFixture f;
   f.leave("1.1.7.put.msul1", "put:a\n");
   f.start({"msul1", "msul2"});
@@ -276,28 +303,67 @@ TEST_CASE("Spooler: an administrator's work begins when the sessions have given 
   CHECK(f.fetch(*f.peers[0]).messages.empty());
 }
 
-TEST_CASE("Spooler: a directory that can not be opened is told, with the time since when, until it can") {
+TEST_CASE("Spooler: inspecting the directory takes no message from a session") {
+  SpoolerFixture f;
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  REQUIRE(f.fetch(*f.peers[0]).messages.size() == 1);
+  bool was_handed_out = false;
+  std::atomic<bool> is_done = false;
+  f.spooler->inspect([&](const SpoolAccess* access) {
+    was_handed_out = access != nullptr && access->spool.is_handed_out("1.1.7.put.msul1");
+    is_done = true;
+  });
+  CHECK(f.until([&] { return is_done.load(); }));
+  CHECK(was_handed_out);
+  CHECK(f.peers[0]->withdrawals == 0);
+}
+
+TEST_CASE("Spooler: a directory that cannot be opened is reported, with the time since when, until it can be opened") {
   SpoolerFixture f;
   f.options.directory = f.directory / "missing/delayed";
   f.start({"msul1"});
   CHECK(f.until([&] { return !f.spooler->report().trouble.empty(); }));
   CHECK(f.spooler->report().trouble_since.time_since_epoch() > 0s);
+  CHECK(f.spooler->report().remedy().starts_with("create the directory that holds lonSockDir/delayed; "));
   CHECK(f.log.has("Delayed messages are not sent: "));
   CHECK(f.fetch(*f.peers[0]).is_held_up);
   std::filesystem::create_directory(f.directory / "missing");
   f.spooler->retry({});
   CHECK(f.until([&] { return f.spooler->report().is_open; }));
   CHECK(f.spooler->report().trouble.empty());
+  CHECK(f.spooler->report().remedy().empty());
 }
 
-TEST_CASE("Spooler does not touch the loop of a session that has ended") {
+TEST_CASE("Spooler: before the start there is no remedy; a permanent log that cannot be written has its own") {
+  SpoolerFixture f;
+  f.options.permanent_log = f.directory / "missing/lonnet.perm.log";
+  f.leave("1.1.7.put.msul1", "put:a\n");
+  {
+    const Spooler unstarted(f.io, f.options, f.log);
+    CHECK_FALSE(unstarted.report().is_open);
+    CHECK(unstarted.report().remedy().empty());
+  }
+  f.start({"msul1"});
+  REQUIRE(f.until([&] { return f.spooler->report().waiting == 1; }));
+  CHECK(f.fetch(*f.peers[0]).is_held_up);
+  REQUIRE(f.until([&] { return !f.spooler->report().trouble.empty(); }));
+  CHECK(f.spooler->report().remedy().starts_with("create the directory that holds lonnet.perm.log; "));
+  std::filesystem::create_directory(f.directory / "missing");
+  f.spooler->retry({});
+  CHECK(f.until([&] { return f.spooler->report().trouble.empty(); }));
+  CHECK(f.fetch(*f.peers[0]).messages.size() == 1);
+}
+
+TEST_CASE("Spooler does not use the loop of a session that has ended") {
   SpoolerFixture f;
   f.start({"msul1"});
   std::optional<ThreadHold> hold;
   {
     boost::asio::io_context other;
     Peer peer(*f.spooler, other, "msul1");
-    // What the thread does for this peer comes when the loop is gone.
+    // The thread's work for this peer is done after the loop is gone.
     hold.emplace(*f.spooler);
     peer.handle.fetch();
   }

@@ -1,4 +1,4 @@
-"""A Debian root without a running systemd, in namespaces of its own, for installing the package."""
+"""A Debian root without a running systemd, in its own namespaces, for installing the package."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ def reason_to_skip():
 
 
 def extracted():
-    """The root as the tarball has it, for all tests of a module; nobody writes into it."""
+    """The root extracted from the tarball, for all tests of a module; nothing writes into it."""
     if not _extracted:
         directory = tempfile.mkdtemp(prefix="lonc-root-", dir=TAR.parent)
         _extracted.append(directory)
@@ -33,8 +33,8 @@ def extracted():
 
 _extracted = []
 
-# What is written goes to memory, on top of the extracted root; where the kernel can not lay one over the other, to a
-# copy. The first process takes in those that have lost their parent, as a system's does.
+# Changes are kept in memory, in an overlay of the extracted root, or in a copy if the kernel has no overlay file
+# system. The first process reaps orphans, like that of a real system.
 ENTER = """
     mount -t tmpfs none "$2"
     mkdir "$2/upper" "$2/work" "$2/root"
@@ -46,7 +46,7 @@ ENTER = """
 
 
 class DebianRoot:
-    """What runs in it ends with close()."""
+    """Its processes end with close()."""
 
     def __init__(self):
         lower = extracted()
@@ -56,7 +56,7 @@ class DebianRoot:
              self.scratch], stdout=subprocess.PIPE, text=True)
         try:
             if self.keeper.stdout.readline() != "up\n":
-                raise AssertionError("the root can not be entered")
+                raise AssertionError("the root cannot be entered")
             pid = self.keeper.pid
             self.first = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
             self.directory = pathlib.Path(f"/proc/{self.first}/root")
@@ -95,7 +95,7 @@ class DebianRoot:
         return self.run("dpkg", "--install", deb)
 
     def newer_package(self):
-        """The same package under a higher version."""
+        """The same package with a higher version."""
         self.run("sh", "-ec", """
             rm -rf /srv/newer && mkdir /srv/newer && dpkg-deb --raw-extract /srv/lonc.deb /srv/newer
             sed -i 's/^Version: .*/&+test1/' /srv/newer/DEBIAN/control
@@ -106,7 +106,7 @@ class DebianRoot:
         return [int(pid) for pid in self.run("pgrep", "-x", "lonc", check=False).stdout.split()]
 
     def make_node(self):
-        """LON-CAPA's tree, user and configuration, with a lonc of its own."""
+        """LON-CAPA's tree, user and configuration, with its own lonc."""
         self.run("useradd", "--system", "--user-group", "--home-dir", "/home/httpd", "--shell", "/bin/sh", "www")
         for name in ("sockets/delayed", "perl/logs", "lonTabs", "html/lon-status"):
             self.path(f"/home/httpd/{name}").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What lies in the package, and what lintian says of it."""
+"""The contents of the package, and lintian's verdict."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ DEB = pathlib.Path(os.environ["LONC_DEB"])
 SOURCE = pathlib.Path(os.environ["LONC_SOURCE"])
 BUILD = pathlib.Path(os.environ["LONC_BUILD"])
 
-# What an administrator would miss.
+# Files that an administrator would miss.
 FILES = """
     /usr/sbin/lonc /usr/bin/loncctl
     /lib/systemd/system/lonc.service /usr/lib/sysusers.d/lonc.conf /usr/lib/tmpfiles.d/lonc.conf
@@ -20,10 +20,10 @@ FILES = """
     /usr/share/doc/lonc/copyright /usr/share/doc/lonc/changelog.Debian.gz /usr/share/doc/lonc/README.md
 """.split()
 
-# Made by other parts of this tree, and in the package once they are there.
+# Made by other parts of this tree, and in the package if they exist.
 WHERE_THERE = {
     "config/status.html": "/usr/share/lonc/status.html",
-    "config/loncctl.bash-completion": "/usr/share/bash-completion/completions/loncctl",
+    "config/loncctl.bash-completion.in": "/usr/share/bash-completion/completions/loncctl",
 }
 
 
@@ -50,7 +50,7 @@ class ContentsTest(unittest.TestCase):
         expected += [target for source, target in WHERE_THERE.items() if (SOURCE / source).exists()]
         self.assertEqual([path for path in expected if path not in self.entries], [])
 
-    def test_nothing_lies_in_the_tree_of_loncapa(self):
+    def test_nothing_is_in_the_tree_of_loncapa(self):
         self.assertEqual([path for path in self.entries if path.startswith(("/home", "/usr/local", "/var"))], [])
 
     def test_everything_belongs_to_root_and_only_root_may_write(self):
@@ -59,7 +59,7 @@ class ContentsTest(unittest.TestCase):
             self.assertNotEqual(mode[5], "w", path)
             self.assertNotEqual(mode[8], "w", path)
 
-    def test_what_an_administrator_edits_is_a_conffile(self):
+    def test_files_that_an_administrator_edits_are_conffiles(self):
         conffiles = run("dpkg-deb", "--info", DEB, "conffiles").split()
         self.assertEqual(sorted(conffiles), sorted(path for path in self.entries if self.is_setting(path)))
 
@@ -84,7 +84,7 @@ class ContentsTest(unittest.TestCase):
 
 
 class SourceTest(unittest.TestCase):
-    def test_the_tarball_is_what_git_knows(self):
+    def test_the_tarball_has_the_files_of_git(self):
         name = f"lonc-{field('Version').rsplit('-', 1)[0]}"
         with tarfile.open(BUILD / f"{name}.tar.gz") as archive:
             packed = {member.name.removeprefix(name + "/") for member in archive if member.isfile()}

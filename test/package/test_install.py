@@ -1,4 +1,4 @@
-"""Installed, upgraded and purged where no systemd runs: in a chroot, and on a node that has loncron alone."""
+"""Installed, upgraded and purged without a running systemd: in a chroot, and on a node that has only loncron."""
 
 import time
 
@@ -26,7 +26,7 @@ class BareMachineTest(RootTest):
         self.root.run("systemd-analyze", "verify", "--man=no", "lonc.service")
 
         self.root.run("dpkg", "--purge", "lonc")
-        # The user stays: files of the node may be his.
+        # The user is kept: it may own files of the node.
         self.assertEqual(sorted(self.files() - before), [])
         self.assertEqual(sorted(before - self.files()), [])
 
@@ -51,7 +51,7 @@ class NodeTest(RootTest):
         self.root.make_node()
 
     def start(self):
-        """As loncron does it: without arguments, and within two seconds there is a pid file."""
+        """As loncron does: without arguments, and within two seconds there is a pid file."""
         begin = time.monotonic()
         done = self.root.run(START, user="www", check=False)
         self.assertLess(time.monotonic() - begin, 2 * SLOWNESS)
@@ -59,7 +59,7 @@ class NodeTest(RootTest):
         return done
 
     def one(self):
-        """The one lonc that runs, whose pid stands in the file."""
+        """The only running lonc, whose pid is in the file."""
         pids = self.root.pids()
         self.assertEqual(len(pids), 1, pids)
         self.assertEqual(self.root.path(PID_FILE).read_text(), f"{pids[0]}\n")
@@ -71,7 +71,7 @@ class NodeTest(RootTest):
         self.assertEqual(self.start().returncode, 0)
         first = self.one()
 
-        # The loser ends cleanly, and disturbs nothing.
+        # The loser ends cleanly, and does not affect the winner.
         self.assertEqual(self.start().returncode, 1)
         self.assertEqual(self.one(), first)
 
@@ -99,7 +99,7 @@ class NodeTest(RootTest):
         self.assertEqual(list(self.root.path("/home/httpd/html/lon-status").iterdir()), [])
         self.assertFalse(self.root.path("/etc/lonc").exists())
 
-    def test_the_original_is_put_aside_and_back(self):
+    def test_the_original_is_moved_away_and_restored(self):
         start = self.root.path(START)
         original = start.read_text()
         self.assertIn("lonc.original", self.root.install().stdout)
@@ -108,7 +108,7 @@ class NodeTest(RootTest):
         page = self.root.path("/home/httpd/html/lon-status/lonc.html")
         self.assertEqual(page.read_text(), self.root.path("/usr/share/lonc/status.html").read_text())
 
-        # An update of LON-CAPA writes its own once more.
+        # An update of LON-CAPA writes its own file again.
         start.write_text("#!/usr/bin/perl\n# newer\n")
         self.root.install(self.root.newer_package())
         self.assertIn("lonc --daemonize", start.read_text())
@@ -119,7 +119,7 @@ class NodeTest(RootTest):
         self.assertFalse(page.exists())
 
     def test_no_link_of_www_is_followed(self):
-        """www owns these directories; what root writes there must not go where www points."""
+        """www owns these directories; files that root writes there must not end up where a link of www points."""
         victim = self.root.path("/etc/victim")
         victim.write_text("untouched")
         for name in (START, "/home/httpd/html/lon-status/lonc.html"):

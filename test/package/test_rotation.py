@@ -1,4 +1,4 @@
-"""The file for logrotate, with the real logrotate."""
+"""The logrotate configuration, with the real logrotate."""
 
 from package.debian_root import RootTest
 
@@ -34,14 +34,14 @@ class RotationTest(RootTest):
         self.assertEqual(self.rotate().returncode, 0)
         self.assertEqual(self.names(), ["lonc.log.1", "lonc.log.2.gz"])
 
-    def test_a_small_log_is_left_alone(self):
+    def test_a_small_log_is_not_rotated(self):
         self.log("short\n")
         done = self.rotate()
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(self.names(), ["lonc.log"])
 
-    def test_where_loncron_is_it_is_left_to_loncron(self):
-        """Without a word, however large it is, and also when forced."""
+    def test_with_loncron_the_log_is_left_to_loncron(self):
+        """Silently, however large it is, and even if forced."""
         self.root.write("/home/httpd/perl/loncron", "#!/usr/bin/perl\n", 0o755)
         self.log("short\n")
         self.root.write(f"{LOGS}/lonc.log.1", "of loncron\n")

@@ -1,4 +1,4 @@
-"""How much of the system lonc's unit leaves within reach, as systemd itself judges it."""
+"""How much of the system lonc's unit can access, as rated by systemd itself."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class UnitTest(unittest.TestCase):
         self.assertLessEqual(exposure, HIGHEST, table)
 
     def test_a_reason_for_each_gap(self):
-        """What is open is what lonc needs; anything else was closed."""
+        """Only what lonc needs is open."""
         needed = {
             "PrivateNetwork", "RestrictAddressFamilies_AF_INET_INET6", "RestrictAddressFamilies_AF_UNIX", "IPAddressDeny",
             "RestrictAddressFamilies_AF_NETLINK",  # getaddrinfo
@@ -43,7 +43,7 @@ class UnitTest(unittest.TestCase):
                 if entry["exposure"] not in (None, "0", "0.0") and not entry["set"]}
         self.assertEqual(gaps - needed, set())
 
-    def test_it_is_started_again_however_it_ends(self):
+    def test_it_is_restarted_however_it_ends(self):
         lines = self.unit.read_text().splitlines()
         for line in ("Type=notify", "Restart=always", "StartLimitIntervalSec=0", "ProtectHome=tmpfs", "User=www",
                      "ExecStart=/usr/sbin/lonc", "LimitCORE=0"):

@@ -14,8 +14,8 @@ namespace lonc::standin {
 
 namespace {
 
-constexpr int most_rounds = 16;  // backlog 0 holds one or two; more means that this kernel works otherwise
-// On loopback a SYN that is answered at all is answered in microseconds.
+constexpr int most_rounds = 16;  // backlog 0 holds one or two; more means that this kernel works differently
+// On loopback a SYN is answered in microseconds or not at all.
 constexpr std::chrono::milliseconds answer_wait{150};
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }

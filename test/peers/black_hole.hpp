@@ -1,5 +1,5 @@
-// A listener that lets nobody in: its accept queue is full and nobody accepts, so the kernel drops every further SYN,
-// as a firewall would. Not a closed port, which refuses at once.
+// A listener that accepts nothing: its accept queue is full, so the kernel drops every further SYN, as a firewall
+// would. Not a closed port, which refuses at once.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -18,13 +18,13 @@ class BlackHole {
 
   const boost::asio::ip::tcp::endpoint& endpoint() const { return endpoint_; }
 
-  // Connects to each until a connect is left unanswered. Blocks for some tenths of a second, however many there
-  // are. Throws if an accept queue does not fill.
+  // Connects to each until a connect is not answered. Blocks for some tenths of a second, however many there
+  // are. Throws if an accept queue does not fill up.
   static void fill(std::vector<BlackHole*> holes);
 
  private:
   void start_connect();
-  bool is_connected() const;  // the last connect, by now
+  bool is_connected() const;  // whether the last connect has succeeded by now
 
   boost::asio::ip::tcp::endpoint endpoint_;
   std::vector<int> sockets_;  // the listener, then those that fill its queue

@@ -4,7 +4,7 @@
 #include "peers/host.hpp"
 #include "peers/random_text.hpp"
 
-#include <lonc/core/session_key.hpp>
+#include <lonc/core/wire/session_cipher.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -31,7 +31,7 @@ void rethrow(std::exception_ptr error) {
   if (error) std::rethrow_exception(error);
 }
 
-// Ends the conversation from within: one side has closed.
+// Ends the conversation: one side has closed.
 [[noreturn]] void end() { throw boost::system::system_error(asio::error::eof); }
 
 }  // namespace
@@ -117,7 +117,7 @@ Connection::Task<> Connection::execute(std::string_view line, bool encrypted) {
     const auto colon = line.find(':');
     const Command command{line.substr(0, colon),
                           colon == std::string_view::npos ? std::string_view{} : line.substr(colon + 1), encrypted};
-    // lonc has one behind each request, to see that no answer was left out.
+    // lonc sends one after each request, to detect an omitted answer.
     const bool is_fence = line == "ping" && !encrypted;
     if (!is_fence) ++host_.counters().requests;
     if (const auto& journal = host_.environment().journal; journal && !is_fence)
@@ -154,7 +154,7 @@ bool Connection::execute_plain(const Command& command) {
   return true;
 }
 
-// Commands that answer right, but in their own time.
+// Commands whose answer is correct, but delayed.
 Connection::Task<bool> Connection::execute_timed(const Command& command) {
   const auto [number, text] = split_number(command.rest);
   const Milliseconds pause(number);
@@ -174,7 +174,7 @@ Connection::Task<bool> Connection::execute_timed(const Command& command) {
   co_return true;
 }
 
-// Commands after which the connection is gone.
+// Commands after which the connection is closed.
 Connection::Task<bool> Connection::execute_broken(const Command& command) {
   if (command.word == "exit") {
     answer(command, "bye");
@@ -239,7 +239,7 @@ Connection::Task<std::string_view> Connection::read_line() {
   }
 }
 
-// Reads and forgets until the other side closes. Never returns.
+// Reads and discards input until the other side closes. Never returns.
 Connection::Task<> Connection::wait_for_end() {
   co_await flush();
   while (true) {
@@ -264,7 +264,7 @@ std::string Connection::on_the_wire(const Command& command, std::string_view tex
   return line + "\n";
 }
 
-// Answers gather while further requests are already here.
+// Answers are collected while further requests have already arrived.
 void Connection::answer(const Command& command, std::string_view text) { out_ += on_the_wire(command, text); }
 
 Connection::Task<> Connection::flush() {

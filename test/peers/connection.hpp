@@ -1,7 +1,7 @@
 // One connection of a lonc to a stand-in host: the handshake, then commands, one after the other.
 #pragma once
 
-#include <lonc/core/session_cipher.hpp>
+#include <lonc/core/wire/session_cipher.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -26,12 +26,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Connection(boost::asio::ip::tcp::socket socket, Host& host);
 
-  // Ends when either side has closed; throws nothing but bugs.
+  // Ends when either side has closed; throws only in case of a bug.
   Task<> serve();
   void close();
 
  private:
-  // The text of a command behind `word:`, and how to answer it.
+  // The text of a command after `word:`, and how to answer it.
   struct Command {
     std::string_view word;
     std::string_view rest;
@@ -53,7 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<> wait_for_end();
   Task<> drip(std::string bytes, Milliseconds pause);
   Task<> flush();
-  Task<> say(std::string_view line);  // a line of the handshake, dripped if the host's fault says so
+  Task<> say(std::string_view line);  // a line of the handshake, byte by byte if the fault is `drip`
   void answer(const Command& command, std::string_view text);
   std::string on_the_wire(const Command& command, std::string_view text);
   void send_unasked(std::string line, Milliseconds after);

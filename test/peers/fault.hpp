@@ -1,4 +1,4 @@
-// What a stand-in host does wrong while a lond connection is being opened.
+// What a stand-in host does wrong during the handshake of a connection.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ enum class Fault {
   garbage,        // the challenge is random bytes
   garbage_ekey,   // the build key is random bytes
   wrong_id,       // pong is answered by `another-host:CLIENT`
-  drip,           // each answer comes byte by byte: slow, but right
+  drip,           // each answer is sent byte by byte: slow, but correct
   accept_only,    // the connection is accepted, nothing is read
 };
 

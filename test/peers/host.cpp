@@ -16,7 +16,7 @@ namespace lonc::standin {
 
 namespace {
 
-// A coroutine that ends by an exception has a bug: the process goes down with it.
+// An exception out of a coroutine is a bug: it ends the process.
 void rethrow(std::exception_ptr error) {
   if (error) std::rethrow_exception(error);
 }

@@ -1,5 +1,5 @@
-// One stand-in for the lond of one host: a listener, the connections it accepted, and what it counts. Not a lond:
-// it knows no users and no data, only the dialogue and commands that make trouble on request.
+// One stand-in for the lond of one host: a listener, the connections it accepted, and counters. Not a lond:
+// it knows no users and no data, only the dialogue and commands that cause trouble on request.
 #pragma once
 
 #include "peers/black_hole.hpp"
@@ -22,10 +22,10 @@ namespace lonc::standin {
 
 class Connection;
 
-// What all hosts of a process share.
+// Shared by all hosts of a process.
 struct Environment {
   std::string client_id = "data1";  // the host id of the lonc that connects
-  std::string callback_dir;         // where our own lonc has its sockets; empty: pong is answered without asking
+  std::string callback_dir;         // socket directory of our own lonc; empty: pong is answered without a callback
   std::shared_ptr<Journal> journal;     // may be null
 };
 
@@ -36,21 +36,21 @@ class Host {
   struct Counters {
     std::uint64_t accepted = 0;  // connections
     std::uint64_t requests = 0;  // answered after the handshake
-    std::uint64_t pongs = 0;     // asked for
+    std::uint64_t pongs = 0;     // requested
   };
 
   Host(boost::asio::io_context& io, std::string id, Tcp::endpoint endpoint, const Environment& environment);
 
-  // Binds to the endpoint; a port 0 is replaced by the one that the system chose. Throws boost::system::system_error.
+  // Binds to the endpoint; port 0 is replaced by the one chosen by the system. Throws boost::system::system_error.
   void listen();
-  // Listens, but lets no connection in once the black hole has been filled: SYNs stay unanswered.
+  // Listens, but accepts no connection once the black hole has been filled: SYNs are not answered.
   BlackHole* become_black_hole();
   // Closes the connections, not the listener.
   void drop();
   // Closes both: further connections are refused.
   void down();
 
-  // Counts how often this was asked: true for the first `number` times.
+  // Counts how often this request was received: true for the first `number` times.
   bool is_among_first(std::size_t number, std::string_view request);
 
   void set_fault(Fault fault) { fault_ = fault; }

@@ -18,7 +18,7 @@ void Journal::note(std::string_view host_id, bool encrypted, std::string_view re
   std::string line(host_id);
   line.append(encrypted ? " encrypted " : " plain ").append(request) += '\n';
   if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    throw std::system_error(errno, std::system_category(), "the journal can not be written");
+    throw std::system_error(errno, std::system_category(), "the journal cannot be written");
 }
 
 }  // namespace lonc::standin

@@ -1,5 +1,5 @@
-// What a stand-in was asked, in a file: tests see from it what arrived, how often and in which order. It is written
-// before the answer, and outlives the lonc that asked.
+// A file with the requests to a stand-in: from it tests learn what arrived, how often and in which order. It is written
+// before the answer is sent, and outlives the lonc that sent the request.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace lonc::standin {
 
 class Journal {
  public:
-  // Appends to the file, which is made if need be. Throws std::system_error.
+  // Appends to the file, which is created if necessary. Throws std::system_error.
   explicit Journal(const std::string& path);
   ~Journal();
   Journal(const Journal&) = delete;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# A second stand-in for lond, for its independence and not for its speed: the key comes from Perl's own pack, the
-# cipher from CryptX, and each connection has a child that reads line by line, as lond did in 2002. With --journal FILE
-# every request gets a line there, before it is answered: `ID plain|encrypted REQUEST`. `hang` has no answer while there is
-# a FILE.hang.
+# A second stand-in for lond, independent of lonc's code, not fast: the key is made by Perl's own pack, the cipher
+# is that of CryptX, and each connection has a child that reads line by line, as lond did in 2002. With --journal FILE
+# every request is written there as a line, before it is answered: `ID plain|encrypted REQUEST`. `hang` is not answered
+# while FILE.hang exists.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ GetOptions(\%option, 'id=s', 'client-id=s', 'listen=s', 'journal=s') or die "lon
 my %children;
 my $requests = 0;
 
-# The 16 bytes under which both ends encrypt: ids and build key, turned into what looks like hexadecimal digits.
+# The 16-byte key of both ends: ids and build key, mapped to hexadecimal digits.
 sub key_from {
     my ($build_key) = @_;
     my $ids = uc($option{'id'} . $option{'client-id'});

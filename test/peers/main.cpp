@@ -1,4 +1,4 @@
-// The command line of lond-standin: hosts, faults, and control over stdin until its end.
+// The command line of lond-standin: hosts, faults, and control over stdin until end of file.
 #include "peers/standin.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -112,7 +112,7 @@ void run(const options::variables_map& given) {
     if (error) std::rethrow_exception(error);
   });
   io.run();
-  // The coroutines that still run are destroyed with the context, after the hosts: none of them may look at one.
+  // Running coroutines are destroyed with the context, after the hosts: none of them may access a host.
   for (const auto& host : standin.hosts()) host->down();
   io.restart();
   io.poll();

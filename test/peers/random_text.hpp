@@ -1,4 +1,4 @@
-// Text that a stand-in sends: random digits, bytes and build keys, and the numbers in its commands.
+// Texts that a stand-in sends: random digits, bytes and build keys; and the numbers in its commands.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@
 namespace lonc::standin {
 
 std::string random_digits(std::size_t size);
-// Any byte but '\n'.
+// Any byte except '\n'.
 std::string random_bytes(std::size_t size);
-// 20 to 30 digits, some in the middle of them A to F, as lond makes them.
+// 20 to 30 digits, some in the middle A to F, as lond makes them.
 std::string random_build_key();
-// "abc...zabc..." so that a lost or doubled piece of a long reply shows.
+// "abc...zabc...", so that a lost or duplicate piece of a long reply is visible.
 std::string repeated_alphabet(std::size_t size);
 
 // 0 if `text` is not a number.

@@ -17,12 +17,12 @@ class Standin {
   Standin(boost::asio::io_context& io, Environment environment) : io_(io), environment_(std::move(environment)) {}
 
   Host& add(std::string id, Host::Tcp::endpoint endpoint);
-  // Null if there is no host of this id.
+  // Null if there is no host with this id.
   Host* find(std::string_view id);
   const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
 
-  // `fault ID NAME`, `down ID`, `up ID`, `drop ID`, `hole ID`, `stats ID`. Returns `done COMMAND`, for stats the
-  // counts, or `error WHAT`.
+  // `fault ID NAME`, `down ID`, `up ID`, `drop ID`, `hole ID`, `stats ID`. Returns `done COMMAND`, the counts for
+  // stats, or `error WHAT`.
   std::string control(std::string_view line);
 
  private:

@@ -1,10 +1,10 @@
-// The journal's end of its socket, which reads only when it is told to.
+// The journal's end of its socket, which reads only when the test calls read().
 #pragma once
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
-#include <lonc/net/unique_fd.hpp>
+#include <lonc/os/unique_fd.hpp>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,7 +23,7 @@ class JournalReader {
 
   std::string path() const { return dir_ / "journal"; }
 
-  // Everything that is there, one datagram each.
+  // Everything received so far, one datagram each.
   std::vector<std::string> read() const {
     std::vector<std::string> all;
     for (;;) {
@@ -42,7 +42,7 @@ class JournalReader {
 
  private:
   void bind() {
-    fd_ = net::UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    fd_ = os::UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::string name = path();
@@ -51,7 +51,7 @@ class JournalReader {
   }
 
   TempDir dir_;
-  net::UniqueFd fd_;
+  os::UniqueFd fd_;
 };
 
 }  // namespace lonc::test

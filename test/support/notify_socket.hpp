@@ -1,10 +1,10 @@
-// The socket on which systemd hears how a service does; it lives in NOTIFY_SOCKET as long as this object.
+// The socket on which systemd receives notifications of a service; NOTIFY_SOCKET names it while this object lives.
 #pragma once
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
-#include <lonc/net/unique_fd.hpp>
+#include <lonc/os/unique_fd.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,7 +17,7 @@
 
 namespace lonc::test {
 
-// What systemd listens on.
+// The socket on which systemd listens.
 class NotifySocket {
  public:
   NotifySocket() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -44,7 +44,7 @@ class NotifySocket {
 
  private:
   TempDir dir_;
-  net::UniqueFd fd_;
+  os::UniqueFd fd_;
 };
 
 }  // namespace lonc::test

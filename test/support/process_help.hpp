@@ -26,7 +26,7 @@ inline bool wait_until(const std::function<bool()>& condition,
   return true;
 }
 
-// Runs `body` in a forked child, which ends with what it returns.
+// Runs `body` in a forked child, which exits with its result.
 class Child {
  public:
   explicit Child(const std::function<int()>& body) {
@@ -56,7 +56,7 @@ class Child {
   }
 
  private:
-  // An exception must not get out: the child would go on as a second copy of the test program.
+  // An exception must not escape: the child would continue as a second copy of the test program.
   [[noreturn]] static void run(const std::function<int()>& body) {
     try {
       ::_exit(body());
@@ -69,7 +69,7 @@ class Child {
   pid_t pid_ = -1;
 };
 
-// Sends what is written to stderr into a file for as long as it lives.
+// Redirects stderr into a file while this object lives.
 class StandardErrorTo {
  public:
   explicit StandardErrorTo(const std::string& path) : saved_(::dup(STDERR_FILENO)) {

@@ -1,5 +1,5 @@
-// For a test that can not run here. test/CMakeLists.txt has ctest look for what is printed, so that it counts as
-// skipped, not as passed; where nothing may be skipped, that is a failure (cmake/test_summary.py --no-skips).
+// For a test that cannot run here. ctest looks for the printed text (see test/CMakeLists.txt), so that the test counts
+// as skipped, not as passed; where nothing may be skipped, that is a failure (cmake/test_summary.py --no-skips).
 #pragma once
 
 #include <iostream>

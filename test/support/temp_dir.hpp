@@ -1,4 +1,4 @@
-// A directory of the test's own, removed with all that is in it.
+// A directory for one test, removed with all its contents.
 #pragma once
 
 #include <cstdlib>
@@ -27,10 +27,10 @@ class TempDir {
   TempDir& operator=(const TempDir&) = delete;
 
   const std::string& path() const { return path_; }
-  // The path of something in it.
+  // The path of an entry.
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string{name}; }
 
-  // Names of all entries, hidden ones too.
+  // Names of all entries, including hidden ones.
   std::set<std::string> names() const {
     std::set<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator{path_}) {

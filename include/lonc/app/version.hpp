@@ -1,8 +1,0 @@
-// The version of this build, as CMakeLists.txt gives it.
-#pragma once
-
-namespace lonc::app {
-
-extern const char* const version;
-
-}  // namespace lonc::app

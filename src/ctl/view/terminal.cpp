@@ -1,0 +1,96 @@
+#include "terminal.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+namespace lonc::ctl {
+
+namespace {
+
+volatile sig_atomic_t end_signal = 0;
+
+void note_signal(int number) { end_signal = number; }
+
+constexpr auto ending_signals = std::to_array({SIGINT, SIGTERM, SIGHUP});
+
+winsize window() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
+  return size;
+}
+
+// The value in the environment; empty if it is not set.
+std::string_view variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
+void handle_ending_signals(void (*handler)(int)) {
+  struct sigaction action{};
+  action.sa_handler = handler;
+  for (const int number : ending_signals) ::sigaction(number, &action, nullptr);
+}
+
+}  // namespace
+
+bool is_output_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+TextStyle output_style() {
+  if (!is_output_terminal()) return {};
+  return {.has_colour = variable("NO_COLOR").empty() && variable("TERM") != "dumb", .width = window().ws_col};
+}
+
+std::size_t terminal_height() {
+  constexpr std::size_t usual = 24;
+  const std::size_t rows = window().ws_row;
+  return rows == 0 ? usual : rows;
+}
+
+Screen::Screen() {
+  end_signal = 0;
+  handle_ending_signals(note_signal);
+  has_input_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
+  if (has_input_) {
+    termios raw = before_;
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+  }
+  std::cout << "\x1b[?1049h\x1b[?25l" << std::flush;
+}
+
+Screen::~Screen() {
+  std::cout << "\x1b[?25h\x1b[?1049l" << std::flush;
+  if (has_input_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  handle_ending_signals(SIG_DFL);
+}
+
+bool Screen::wants_end(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (!is_ended_ && end_signal == 0) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    pollfd input{.fd = has_input_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
+    if (::poll(&input, 1, static_cast<int>(std::max(left.count(), decltype(left.count()){0}))) > 0) {
+      take_key();
+    } else if (left.count() <= 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Screen::take_key() {
+  char key = 0;
+  const ssize_t size = ::read(STDIN_FILENO, &key, 1);
+  is_ended_ = size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN) || (size == 1 && (key == 'q' || key == 'Q'));
+}
+
+}  // namespace lonc::ctl

@@ -1,0 +1,157 @@
+#include "sim/judge.hpp"
+
+#include <charconv>
+
+namespace lonc::sim {
+
+namespace {
+
+constexpr std::string_view encrypted = "encrypt:";
+
+}  // namespace
+
+std::string Judge::content_of(std::string_view line) {
+  return std::string(line.starts_with(encrypted) ? line.substr(encrypted.size()) : line);
+}
+
+void Judge::sent(const Request& request) {
+  ++tallies_[{request.peer, hash_of(content_of(request.line))}].sent;
+  World::get().count("requests");
+}
+
+std::uint64_t Judge::received(int peer, std::string_view line, const std::shared_ptr<BatchTruth>& batch) {
+  const Key key{peer, hash_of(line)};
+  if (const auto message = delayed_by_line_.find(key); message != delayed_by_line_.end()) {
+    delayed_received(message->second);
+  } else if (line != "ping" && line != "exit") {
+    Tally& tally = tallies_[key];
+    tally.batch = batch;
+    if (++tally.received > tally.sent)
+      World::get().violate("sent twice", Judge::id_of(peer) + " got more often than it was asked: " + shown(line));
+  }
+  received_.push_back({.peer = peer, .hash = key.second});
+  return received_.size() - 1;
+}
+
+std::string Judge::write(WrittenLine line, std::size_t padding) {
+  std::string text = id_of(line.peer) + "-" + std::to_string(written_.size()) + "-";
+  text.append(padding, 'x');
+  line.hash = hash_of(text);
+  written_.push_back(std::move(line));
+  return text;
+}
+
+// Excused is only what lonc cannot find out: faults that cancel each other within one batch, a line too many where no
+// fence follows the request, and a line that nobody asked for as the first one of a connection to a peer whose fence is
+// not known yet.
+bool Judge::is_excused(const WrittenLine* line, const Tally* tally) const {
+  const auto cancels = [](const BatchTruth& batch) {
+    return batch.added > 0 && (batch.omitted > 0 || !batch.is_fenced);
+  };
+  if (line != nullptr && (cancels(*line->batch) || (line->is_first && line->kind == WrittenLine::Kind::unasked)))
+    return true;
+  return tally != nullptr && tally->batch && cancels(*tally->batch);
+}
+
+void Judge::wrong(std::string_view kind, const Request& request, std::string_view line, const WrittenLine* written) {
+  const auto tally = tallies_.find({request.peer, hash_of(content_of(request.line))});
+  if (is_excused(written, tally == tallies_.end() ? nullptr : &tally->second)) {
+    World::get().count("excused");
+    return;
+  }
+  World::get().violate(kind, "the answer to " + shown(request.line) + " is " + shown(line));
+}
+
+bool Judge::answered(const Request& request, std::string_view line) {
+  World& world = World::get();
+  world.count("answers");
+  if (line == "con_lost") {
+    world.count("con_lost");
+    return false;
+  }
+  if (line.starts_with("error:")) {
+    world.count("error");
+    if (!line.ends_with("bytes")) world.violate("error", "the answer to " + shown(request.line) + " is " + shown(line));
+    return false;
+  }
+  const std::string content = content_of(request.line);
+  // Bytes without a line end that came before the answer are a part of it: it is garbled, but still the right one.
+  if (line.starts_with(half_line)) {
+    world.count("garbled_by_bytes");
+    line.remove_prefix(half_line.size());
+    if (line.starts_with("enc:")) return true;
+  }
+  if ((content == "ping" && line == id_of(request.peer)) || (content == "exit" && line == "bye")) {
+    world.count("right");
+    return true;
+  }
+  std::uint64_t number = 0;
+  const std::size_t dash = line.find('-');
+  if (dash != std::string_view::npos) std::from_chars(line.data() + dash + 1, line.data() + line.size(), number);
+  const WrittenLine* const written = number > 0 && number < written_.size() ? &written_[number] : nullptr;
+  if (written == nullptr || written->hash != hash_of(line)) {
+    wrong("crossed", request, line, nullptr);
+    return true;
+  }
+  Received& asked = received_[written->request];
+  if (written->request == 0 || asked.peer != request.peer || asked.hash != hash_of(content)) {
+    wrong("crossed", request, line, written);
+  } else if (std::exchange(asked.is_answered, true)) {
+    wrong("doubled", request, line, written);
+  } else {
+    world.count("right");
+  }
+  return true;
+}
+
+void Judge::filed(int peer, const std::string& name, const std::string& line) {
+  delayed_by_line_[{peer, hash_of(line)}] = delayed_.size();
+  delayed_by_name_[name] = delayed_.size();
+  delayed_.push_back({.peer = peer, .name = name});
+  World::get().count("delayed");
+}
+
+void Judge::delayed_received(std::size_t number) {
+  World& world = World::get();
+  Delayed& message = delayed_[number];
+  std::size_t& latest = latest_delayed_[message.peer];
+  if (++message.arrivals == 1) {
+    if (number + 1 < latest) world.violate("order", message.name + " arrives after " + delayed_[latest - 1].name);
+    latest = number + 1;
+  } else {
+    world.count("delayed_doubled");
+  }
+}
+
+void Judge::logged(const std::string& line) {
+  for (const char* const words : {" may have two S: lines", " is sent again"}) {
+    const std::size_t end = line.find(words);
+    if (end == std::string::npos) continue;
+    const std::size_t start = line.rfind(' ', end - 1) + 1;
+    const auto found = delayed_by_name_.find(line.substr(start, end - start));
+    if (found != delayed_by_name_.end()) delayed_[found->second].is_named = true;
+  }
+}
+
+void Judge::set_aside(const std::string& name) {
+  const auto found = delayed_by_name_.find(name);
+  if (found == delayed_by_name_.end()) return;
+  delayed_[found->second].is_set_aside = true;
+  World::get().count("set_aside");
+}
+
+std::size_t Judge::undelivered() const {
+  std::size_t count = 0;
+  for (const Delayed& message : delayed_) count += message.arrivals == 0 && !message.is_set_aside ? 1U : 0U;
+  return count;
+}
+
+void Judge::check_delayed() {
+  World& world = World::get();
+  for (const Delayed& message : delayed_) {
+    if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
+    if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
+  }
+}
+
+}  // namespace lonc::sim
