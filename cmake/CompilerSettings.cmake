@@ -34,8 +34,8 @@ if(LONC_BUILD_FUZZERS)
   target_compile_options(lonc_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# The headers that most files include and that take longest to compile. The preset dev does not precompile them, so that
-# a missing include is found.
+# The headers that most files include and that take longest to compile. The presets dev and release do not precompile
+# them by themselves, so that a missing include is found.
 function(lonc_precompile target)
   if(LONC_PRECOMPILE)
     target_precompile_headers(${target} PRIVATE

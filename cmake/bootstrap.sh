@@ -46,6 +46,8 @@ usage: cmake/bootstrap.sh COMMAND
              put the release binary under fire and judge every answer; options are those of test/chaos/run.py
   sim [OPTION]...
              run lonc in simulated worlds, in virtual time; options are those of lonc-sim (1,000 seeds without any)
+  variants [OPTION]...
+             try the planted faults: tests or the simulator must catch each; options are those of test/variants/run.py
   node [OPTION]...
              make the Debian package, and test it: its contents, its installation, and a booted node (as root);
              options are those of cmake/test_summary.py
@@ -97,13 +99,15 @@ and then:
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# Sets `options` so that a second build is quick.
+# Sets `options` so that a second build is quick, or, without ccache, the first one.
 use_ccache() {
   options=()
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     # A service account often has no home directory of its own.
     if [[ -z ${CCACHE_DIR:-} && ! -w ${HOME:-/nonexistent} ]]; then export CCACHE_DIR=$root/build/ccache; fi
+  else
+    options+=("$@")
   fi
 }
 
@@ -112,7 +116,7 @@ build_dev() {
   mkdir -p "$root/build"
   [[ -w $root/build ]] || fail "cannot write to $root/build; it belongs to $(stat -c %U "$root/build")"
   local options
-  use_ccache
+  use_ccache -DLONC_PRECOMPILE=ON
   say "Configuring build/dev"
   (cd "$root" && cmake --preset dev --log-level=WARNING "${options[@]}")
   say "Building build/dev on $(nproc) cores"
@@ -159,6 +163,12 @@ sim() {
   exec "$root/build/dev/test/sim/lonc-sim" "$@"
 }
 
+variants() {
+  install_missing "${packages_build[@]}" "${packages_demo[@]}"
+  build_dev variants
+  exec python3 -B "$root/test/variants/run.py" --build "$root/build/dev" --jobs "$(nproc)" "$@"
+}
+
 node() {
   install_missing "${packages_build[@]}" "${packages_node[@]}"
   local options
@@ -200,6 +210,7 @@ case ${1:-} in
   bench) bench "${@:2}" ;;
   chaos) chaos "${@:2}" ;;
   sim) sim "${@:2}" ;;
+  variants) variants "${@:2}" ;;
   node) node "${@:2}" ;;
   install) install_groups "${@:2}" ;;
   packages) print_packages ;;

@@ -45,7 +45,7 @@ bool run_until(boost::asio::io_context& io, Condition condition, std::chrono::mi
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     io.restart();
-    io.run_one_for(5ms);
+    io.run_one_for(1ms);
   }
   return true;
 }

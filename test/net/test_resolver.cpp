@@ -103,11 +103,12 @@ TEST_CASE("Resolver: many lookups wait for the few threads and all are answered"
   CHECK(run_until(f.io, [&] { return answers == 50; }));
 }
 
-TEST_CASE("Resolver: 999 names that hang do not delay one that answers") {
+TEST_CASE("Resolver: 199 names that hang do not delay one that answers") {
   Fixture f;
-  Resolver resolver(1024, [server = f.server](const std::string& name) { return server->look_up(name); });
+  // Many more would be too many threads for ThreadSanitizer on a busy machine.
+  Resolver resolver(256, [server = f.server](const std::string& name) { return server->look_up(name); });
   std::vector<Resolver::Request> requests;
-  for (int i = 0; i != 999; ++i) requests.push_back(resolver.lookup("slow", f.strand, [](const Resolver::Answer&) {}));
+  for (int i = 0; i != 199; ++i) requests.push_back(resolver.lookup("slow", f.strand, [](const Resolver::Answer&) {}));
   bool is_done = false;
   requests.push_back(resolver.lookup("fast", f.strand, [&](const Resolver::Answer&) { is_done = true; }));
   CHECK(run_until(f.io, [&] { return is_done; }));
