@@ -12,12 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <iostream>
-#include <string>
-#include <string_view>
-#include <system_error>
 
 namespace lonc::ctl {
 
@@ -25,20 +20,11 @@ namespace {
 
 constexpr std::string_view encrypt_prefix = "encrypt:";
 
-// Reads standard input, up to `limit` bytes. `limit` must be one byte more than is allowed, so that input that is too
-// long is detected. Throws Failure.
+// At most `limit` bytes, which must be one more than is allowed, so that input that is too long is detected.
 std::string read_standard_input(std::size_t limit) {
-  constexpr std::size_t step = 64 * 1024;
   std::string text;
-  while (text.size() < limit) {
-    const std::size_t before = text.size();
-    text.resize(std::min(limit, before + step));
-    const ssize_t got = ::read(STDIN_FILENO, text.data() + before, text.size() - before);
-    text.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got == 0) break;
-    if (got < 0 && errno != EINTR)
-      throw Failure(ExitCode::failed, "standard input cannot be read: " + os::last_error().message());
-  }
+  if (const auto error = os::read_some(STDIN_FILENO, limit, text))
+    throw Failure(ExitCode::failed, "standard input cannot be read: " + error.message());
   return text;
 }
 
@@ -71,21 +57,12 @@ Failure no_socket(const Node& node, const std::string& path, const std::error_co
           fmt::format("the socket {} cannot be used: {}; `loncctl check` shows more", path, error.message())};
 }
 
-ExitCode no_answer(const std::error_code& error, const std::string& host) {
-  if (error == std::errc::timed_out) {
-    std::cerr << fmt::format("loncctl: no answer from {0} in time; `loncctl status {0}` shows more\n", host);
-    return ExitCode::timeout;
-  }
+Failure no_answer(const std::error_code& error, const std::string& host) {
+  const std::string remedy = "`loncctl status " + host + "` shows more";
+  if (error == std::errc::timed_out) return {ExitCode::timeout, "no answer from " + host + " in time", remedy};
   if (error == std::errc::value_too_large)
-    throw Failure(ExitCode::failed, "the answer is longer than max-line-length; if that is intended, raise it");
-  std::cerr << fmt::format(
-      "loncctl: lonc has closed the connection without an answer; `loncctl status {}` shows more\n", host);
-  return ExitCode::con_lost;
-}
-
-ExitCode code_of(std::string_view reply) {
-  if (reply == "con_lost") return ExitCode::con_lost;
-  return reply.starts_with("error:") ? ExitCode::error_reply : ExitCode::ok;
+    return {ExitCode::failed, "the answer is longer than max-line-length", "if that is intended, raise it"};
+  return {ExitCode::con_lost, "lonc has closed the connection without an answer", remedy};
 }
 
 // Letters, digits and '_', as in the Perl daemon.
@@ -95,10 +72,10 @@ std::string only_word(std::string_view text) {
   return word;
 }
 
-ExitCode tell(const std::string& verdict, const std::string& why, ExitCode code) {
+// For scripts, standard output has only the verdict.
+Failure failed_probe(ExitCode code, const std::string& verdict, const std::string& why) {
   std::cout << verdict << "\n";
-  if (!why.empty()) std::cerr << "loncctl: " << why << "\n";
-  return code;
+  return {code, why};
 }
 
 std::string unknown_text(const std::string& id, const node::Settings& settings) {
@@ -131,12 +108,11 @@ ExitCode run_call_command(const Options& options) {
       settings.peer.engine.request_timeout + settings.peer.engine.connect_wait + more_than_lonc));
   const LineAnswer answer = call_socket(path, request, limit, timeout);
   if (!answer.is_connected && answer.error != std::errc::timed_out) throw no_socket(node, path, answer.error);
-  if (answer.error) return no_answer(answer.error, host);
+  if (answer.error) throw no_answer(answer.error, host);
   std::cout << (is_output_terminal() ? printable(answer.line) : answer.line) << "\n";
-  const ExitCode code = code_of(answer.line);
-  if (code == ExitCode::con_lost)
-    std::cerr << fmt::format("loncctl: {0} cannot be reached; `loncctl status {0}` says why\n", host);
-  return code;
+  if (answer.line == "con_lost")
+    throw Failure(ExitCode::con_lost, fmt::format("{0} cannot be reached; `loncctl status {0}` says why", host));
+  return answer.line.starts_with("error:") ? ExitCode::error_reply : ExitCode::ok;
 }
 
 ExitCode run_send_command(const Options& options) {
@@ -172,28 +148,33 @@ ExitCode run_probe_command(const Options& options) {
   const core::HostTable hosts = read_hosts(settings);
   const std::string& remote = options.words[1];
   const core::Host* const local = find_host(hosts, options.words[0]);
-  if (local == nullptr) return tell("local_unknown", unknown_text(options.words[0], settings), ExitCode::no_match);
+  if (local == nullptr)
+    throw failed_probe(ExitCode::no_match, "local_unknown", unknown_text(options.words[0], settings));
   if (find_host(hosts, remote) == nullptr)
-    return tell("remote_unknown", unknown_text(remote, settings), ExitCode::no_match);
+    throw failed_probe(ExitCode::no_match, "remote_unknown", unknown_text(remote, settings));
 
   const WebServer server{
       .name = local->name.empty() ? local->address : local->name, .address = {}, .port = options.http_port};
   net::Resolver resolver(1);
   const HttpAnswer answer =
       run_to_end(get_from_web(resolver, server, "/cgi-bin/ping.pl?" + remote, options.timeout.value_or(usual)));
-  const auto local_error = [](const std::string& why) { return tell("local_error", why, ExitCode::unreachable); };
   const std::string place = fmt::format("the web server of {} ({}:{})", local->id, server.name, server.port);
   if (answer.error)
-    return local_error(fmt::format("{} does not answer: {}; check that it runs, and that port and name are right",
+    throw failed_probe(ExitCode::unreachable, "local_error",
+                       fmt::format("{} does not answer: {}; check that it runs, and that port and name are right",
                                    place, answer.error.message()));
-  if (answer.status >= 300 && answer.status <= 399) return local_error(place + " " + redirect_text(answer));
+  if (answer.status >= 300 && answer.status <= 399)
+    throw failed_probe(ExitCode::unreachable, "local_error", place + " " + redirect_text(answer));
   if (answer.status < 200 || answer.status > 299)
-    return local_error(fmt::format("{} answers with HTTP status {} to /cgi-bin/ping.pl; check that it has this script",
+    throw failed_probe(ExitCode::unreachable, "local_error",
+                       fmt::format("{} answers with HTTP status {} to /cgi-bin/ping.pl; check that it has this script",
                                    place, answer.status));
   const std::string verdict = probe_verdict(answer.body, remote);
-  if (verdict == "ok") return tell(verdict, "", ExitCode::ok);
-  return tell(verdict, fmt::format("{0} does not reach {1}; `loncctl status {1}` there says why", local->id, remote),
-              ExitCode::failed);
+  if (verdict != "ok")
+    throw failed_probe(ExitCode::failed, verdict,
+                       fmt::format("{0} does not reach {1}; `loncctl status {1}` there says why", local->id, remote));
+  std::cout << "ok\n";
+  return ExitCode::ok;
 }
 
 ExitCode run_hosts_command(const Options& options) {
