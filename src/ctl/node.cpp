@@ -2,6 +2,7 @@
 
 #include "ctl/view/text.hpp"
 
+#include <lonc/core/base/text.hpp>
 #include <lonc/node/config/admin_access.hpp>
 #include <lonc/node/config/peer_configs.hpp>
 #include <lonc/node/config/settings_loader.hpp>
@@ -16,7 +17,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace lonc::ctl {
 
@@ -56,8 +56,8 @@ Failure hangs(const Node& node) {
   const std::string text = "lonc does not answer in time at its admin socket " + node.admin_socket;
   const std::string by_hand = "systemd's watchdog ends it within a minute; without systemd, end it by hand: ";
   std::string number;
-  pid_t pid = 0;
-  if (!os::read_file(pid_file, number)) std::from_chars(number.data(), number.data() + number.size(), pid);
+  os::read_file(pid_file, number);
+  const pid_t pid = core::number_in<pid_t>(core::trim(number)).value_or(0);
   const auto process = os::find_process(pid);
   if (!process)
     return {ExitCode::unreachable, fmt::format("{}, and its pid file {} names no process", text, pid_file),
@@ -164,9 +164,11 @@ Failure not_reached(const Node& node, const HttpAnswer& answer) {
 }
 
 Failure refused(const HttpAnswer& answer) {
-  const bool is_out_of_reach = answer.status == 503 || answer.status == 504 || answer.status == 403;
-  const ExitCode code = is_out_of_reach ? ExitCode::unreachable : ExitCode::failed;
-  return {answer.status == 404 ? ExitCode::no_match : code, lonc_says(answer.body)};
+  const auto& status = answer.status;
+  const ExitCode code = status == 404                                     ? ExitCode::no_match
+                        : status == 403 || status == 503 || status == 504 ? ExitCode::unreachable
+                                                                          : ExitCode::failed;
+  return {code, lonc_says(answer.body)};
 }
 
 std::string success(const Node& node, HttpAnswer answer) {

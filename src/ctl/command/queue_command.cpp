@@ -32,12 +32,6 @@ using node::UsageError;
 
 bool is_change(QueueAction action) { return action != QueueAction::list && action != QueueAction::show; }
 
-QueueAction action_of(const Options& options) {
-  const auto action = options.words.empty() ? std::nullopt : node::queue_action(options.words.front());
-  if (!action) throw UsageError("queue takes list, show, retry, hold, drop or release; loncctl --help explains them");
-  return *action;
-}
-
 void check_usage(const Options& options, QueueAction action) {
   const std::string word(node::to_string(action));
   const bool has_names = options.words.size() > 1;
@@ -68,7 +62,7 @@ class Outcome {
     done_ += done;
     const std::size_t problems = answer["problems"].size();
     for (json& problem : answer["problems"]) {
-      if (told_.insert(problem["name"].get<std::string>()).second) problems_.push_back(std::move(problem));
+      if (reported_.insert(problem["name"].get<std::string>()).second) problems_.push_back(std::move(problem));
     }
     for (json& message : answer["messages"]) messages_.push_back(std::move(message));
     if (answer.contains("error")) error_ = answer["error"].get<std::string>();
@@ -98,25 +92,23 @@ class Outcome {
  private:
   std::size_t total_ = 0;
   std::size_t done_ = 0;
-  std::set<std::string> told_;
+  std::set<std::string> reported_;  // names
   json messages_ = json::array();
   json problems_ = json::array();
   std::string error_;
 };
 
-constexpr std::chrono::seconds log_timeout{5};
-
 void open_directory(net::FileSpoolDisk& disk, const Node& node) {
   const std::error_code error = disk.open();
-  if (!error) return;
   if (error == std::errc::resource_unavailable_try_again)
     throw Failure(ExitCode::unreachable,
-                  "a lonc or another loncctl is at work in " + node.delayed + ", but nothing listens on " +
-                      node.admin_socket +
-                      "; if lonc is just starting or ending, try again; if its log says that the socket could not be "
-                      "created, or admin-socket was changed, restart it");
-  throw Failure(ExitCode::unreachable, node.delayed + " cannot be used: " + error.message() + "; call loncctl as " +
-                                           node.settings.user + " or root");
+                  fmt::format("a lonc or another loncctl is at work in {}, but nothing listens on {}", node.delayed,
+                              node.admin_socket),
+                  "if lonc is just starting or ending, try again; if its log says that the socket could not be "
+                  "created, or admin-socket was changed, restart it");
+  if (error)
+    throw Failure(ExitCode::unreachable, node.delayed + " cannot be used: " + error.message(),
+                  "call loncctl as " + node.settings.user + " or root");
 }
 
 // Leaves the journal's records of messages that were sent but not settled when lonc was killed: the next start of lonc
@@ -140,7 +132,7 @@ std::string work_alone(const Node& node, const node::QueueRequest& request) {
                          }};
   for (const core::Host& host : node::read_host_table(node.settings).table.hosts) place.hosts.insert(host.id);
   const std::string answer = node::to_json(node::work_on_queue(place, request));
-  log.close(log_timeout);
+  log.close(std::chrono::seconds{5});
   return answer;
 }
 
@@ -224,13 +216,12 @@ void print_one(const json& message) {
 
 std::string done_text(const json& answer, QueueAction action) {
   const auto done = answer["done"].get<std::size_t>();
-  if (action == QueueAction::retry)
-    return fmt::format("{} waiting, tried again at {}\n", answer["total"].get<std::size_t>(),
-                       core::counted(done, "peer"));
-  const char* const what = action == QueueAction::hold   ? "held in the quarantine"
-                           : action == QueueAction::drop ? "dropped"
-                                                         : "released";
-  return fmt::format("{} {}\n", core::counted(done, "message"), what);
+  const std::string messages = core::counted(done, "message");
+  if (action == QueueAction::hold) return messages + " held in the quarantine\n";
+  if (action == QueueAction::drop) return messages + " dropped\n";
+  if (action == QueueAction::release) return messages + " released\n";
+  return fmt::format("{} waiting, tried again at {}\n", answer["total"].get<std::size_t>(),
+                     core::counted(done, "peer"));
 }
 
 // The answer to standard output, what was not done to standard error.
@@ -254,7 +245,9 @@ void print_queue(const json& answer, QueueAction action, bool is_json) {
 }  // namespace
 
 ExitCode run_queue_command(const Options& options) {
-  const QueueAction action = action_of(options);
+  const auto given = options.words.empty() ? std::nullopt : node::queue_action(options.words.front());
+  if (!given) throw UsageError("queue takes list, show, retry, hold, drop or release; loncctl --help explains them");
+  const QueueAction action = *given;
   check_usage(options, action);
   const Node node = find_node(options);
   node::QueueRequest request{.action = action, .in_quarantine = options.in_quarantine};

@@ -1,13 +1,12 @@
 #include "terminal.hpp"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
@@ -20,12 +19,10 @@ volatile sig_atomic_t end_signal = 0;
 
 void note_signal(int number) { end_signal = number; }
 
-constexpr auto ending_signals = std::to_array({SIGINT, SIGTERM, SIGHUP});
-
 winsize window() {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
-  return size;
+  ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+  return size;  // zeros if it is no terminal
 }
 
 // The value in the environment; empty if it is not set.
@@ -35,9 +32,7 @@ std::string_view variable(const char* name) {
 }
 
 void handle_ending_signals(void (*handler)(int)) {
-  struct sigaction action{};
-  action.sa_handler = handler;
-  for (const int number : ending_signals) ::sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, handler);
 }
 
 }  // namespace
