@@ -129,10 +129,10 @@ std::vector<Problem> check_daemon(const json& status) {
   for (const json& peer : part(status, "peers")) {
     const std::string id = text_in(peer, "id");
     const std::string state = text_in(peer, "state");
-    const std::string remedy = "loncctl reconnect " + id;
     if (state == "drained")
-      add(Kind::warning, id + " is drained: an administrator has taken it out of service", remedy);
-    if (state == "given_up") add(Kind::warning, id + " was given up after max-attempts attempts", remedy);
+      add(Kind::warning, id + " is drained: an administrator has taken it out of service", "loncctl reconnect " + id);
+    if (state == "given_up")
+      add(Kind::warning, id + " was given up after max-attempts attempts", "loncctl reconnect " + id);
   }
   return problems;
 }

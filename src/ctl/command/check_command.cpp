@@ -32,8 +32,7 @@ std::pair<std::string, Tone> look_of(Kind kind) {
 class NodeCheck {
  public:
   void run(const Options& options) {
-    constexpr std::chrono::seconds usual{5};
-    const auto timeout = options.timeout.value_or(usual);
+    const auto timeout = options.timeout.value_or(std::chrono::seconds{5});
     node::LoadedSettings loaded = node::load_settings(node::sources_of(options.settings));
     become_user(loaded.settings.user);
     node::HostTableFile hosts;

@@ -140,7 +140,6 @@ std::string probe_verdict(const std::string& body, const std::string& remote) {
 }
 
 ExitCode run_probe_command(const Options& options) {
-  constexpr std::chrono::seconds usual{5};
   if (options.words.size() != 2) throw node::UsageError("probe takes two hosts, LOCAL and REMOTE");
   node::Settings settings = find_node(options).settings;
   // A host without an address is not served, but can be probed.
@@ -156,8 +155,8 @@ ExitCode run_probe_command(const Options& options) {
   const WebServer server{
       .name = local->name.empty() ? local->address : local->name, .address = {}, .port = options.http_port};
   net::Resolver resolver(1);
-  const HttpAnswer answer =
-      run_to_end(get_from_web(resolver, server, "/cgi-bin/ping.pl?" + remote, options.timeout.value_or(usual)));
+  const HttpAnswer answer = run_to_end(
+      get_from_web(resolver, server, "/cgi-bin/ping.pl?" + remote, options.timeout.value_or(std::chrono::seconds{5})));
   const std::string place = fmt::format("the web server of {} ({}:{})", local->id, server.name, server.port);
   if (answer.error)
     throw failed_probe(ExitCode::unreachable, "local_error",
