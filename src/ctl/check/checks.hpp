@@ -38,9 +38,9 @@ struct PeerFindings {
 PeerFindings check_peers(const node::Settings& settings, const core::HostTable& hosts, const nlohmann::json& status,
                          std::chrono::milliseconds timeout);
 
-// `known` is the daemon's status of that peer; null if there is none.
+// `known` is the daemon's status of that peer; an empty object if there is none.
 std::optional<core::Problem> judge_visit(const core::Host& host, const std::string& place, std::error_code error,
-                                         const std::string& step, const nlohmann::json* known);
+                                         const std::string& step, const nlohmann::json& known);
 
 // From the Date of an HTTP answer.
 struct ClockSample {

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
-#include <utility>
 
 namespace lonc::ctl {
 

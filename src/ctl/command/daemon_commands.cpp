@@ -6,7 +6,6 @@
 #include <lonc/core/base/text.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <functional>
 #include <iostream>

@@ -4,7 +4,6 @@
 
 #include <lonc/core/base/text.hpp>
 #include <lonc/core/spool/delayed_message.hpp>
-#include <lonc/node/config/settings.hpp>
 #include <lonc/node/spool/queue_service.hpp>
 #include <lonc/os/files.hpp>
 

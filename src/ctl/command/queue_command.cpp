@@ -13,14 +13,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <iostream>
 #include <set>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace lonc::ctl {
 
@@ -53,21 +49,20 @@ void check_usage(const Options& options, QueueAction action) {
 // The combined result of one call, or of several that belong together.
 class Outcome {
  public:
-  // Returns the number of messages left to process after this answer; 0 also if another call would not help.
-  std::size_t add(const std::string& text) {
+  // True if messages are left to process after this answer, and another call may process some.
+  bool add(const std::string& text) {
     json answer = parse_answer(text);
     const auto total = answer["total"].get<std::size_t>();
     const auto done = answer["done"].get<std::size_t>();
     total_ = std::max(total_, total);
     done_ += done;
-    const std::size_t problems = answer["problems"].size();
+    const std::size_t settled = done + answer["problems"].size();
     for (json& problem : answer["problems"]) {
       if (reported_.insert(problem["name"].get<std::string>()).second) problems_.push_back(std::move(problem));
     }
     for (json& message : answer["messages"]) messages_.push_back(std::move(message));
     if (answer.contains("error")) error_ = answer["error"].get<std::string>();
-    const bool goes_on = done > 0 && error_.empty() && total > done + problems;
-    return goes_on ? total - done - problems : 0;
+    return done > 0 && error_.empty() && total > settled;
   }
 
   // Names are split over several calls; each answer counts only the names of its own call.
@@ -258,7 +253,7 @@ ExitCode run_queue_command(const Options& options) {
     request.peer = options.peer.value_or("");
     request.is_all = request.peer.empty();
     // A limited number at a time: between two calls, lonc has its directory to itself.
-    while (outcome.add(ask_queue(node, request)) > 0 && is_change(action) && action != QueueAction::retry) {
+    while (outcome.add(ask_queue(node, request)) && is_change(action) && action != QueueAction::retry) {
     }
   }
   while (!names.empty()) {
