@@ -81,14 +81,6 @@ std::string unknown_text(const std::string& id, const node::Settings& settings) 
   return printable(id) + " is not in " + settings.tab_dir + "/hosts.tab; `loncctl hosts` lists those that are";
 }
 
-// The script may exist and even work: it was only not queried.
-std::string redirect_text(const HttpAnswer& answer) {
-  return fmt::format(
-      "redirects with HTTP status {}{}; probe speaks plain HTTP only and follows no redirects: let that server answer "
-      "/cgi-bin/ping.pl over HTTP, or ask there yourself",
-      answer.status, answer.location.empty() ? "" : " to " + printable(answer.location));
-}
-
 }  // namespace
 
 ExitCode run_call_command(const Options& options) {
@@ -161,8 +153,13 @@ ExitCode run_probe_command(const Options& options) {
     throw failed_probe(ExitCode::unreachable, "local_error",
                        fmt::format("{} does not answer: {}; check that it runs, and that port and name are right",
                                    place, answer.error.message()));
+  // The script may exist and even work: it was only not queried.
   if (answer.status >= 300 && answer.status <= 399)
-    throw failed_probe(ExitCode::unreachable, "local_error", place + " " + redirect_text(answer));
+    throw failed_probe(
+        ExitCode::unreachable, "local_error",
+        fmt::format("{} redirects with HTTP status {}{}; probe speaks plain HTTP only and follows no "
+                    "redirects: let that server answer /cgi-bin/ping.pl over HTTP, or ask there yourself",
+                    place, answer.status, answer.location.empty() ? "" : " to " + printable(answer.location)));
   if (answer.status < 200 || answer.status > 299)
     throw failed_probe(ExitCode::unreachable, "local_error",
                        fmt::format("{} answers with HTTP status {} to /cgi-bin/ping.pl; check that it has this script",

@@ -31,8 +31,7 @@ bool is_change(QueueAction action) { return action != QueueAction::list && actio
 void check_usage(const Options& options, QueueAction action) {
   const std::string word(node::to_string(action));
   const bool has_names = options.words.size() > 1;
-  const int ways =
-      static_cast<int>(has_names) + static_cast<int>(options.peer.has_value()) + static_cast<int>(options.is_all);
+  const auto ways = std::ranges::count(std::array{has_names, options.peer.has_value(), options.is_all}, true);
   if (ways > 1) throw UsageError("names, --peer and --all exclude each other; give one of them");
   if (ways == 0 && action != QueueAction::list) throw UsageError("queue " + word + " takes names, --peer ID or --all");
   if (action == QueueAction::show && !has_names) throw UsageError("queue show takes names; queue list shows all");
