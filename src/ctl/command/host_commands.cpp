@@ -35,9 +35,8 @@ std::string request_of(const Options& options, std::size_t limit) {
   if (line.find('\n') != std::string::npos)
     throw Failure(ExitCode::failed, "the request has several lines; a call is one line");
   if (line.size() > limit)
-    throw Failure(
-        ExitCode::failed,
-        fmt::format("the request is longer than {} bytes; if that is intended, raise max-line-length", limit));
+    throw Failure(ExitCode::failed, fmt::format("the request is longer than {} bytes", limit),
+                  "if that is intended, raise max-line-length");
   if (options.is_encrypted && !line.starts_with(encrypt_prefix)) line.insert(0, encrypt_prefix);
   return line;
 }
@@ -47,9 +46,10 @@ Failure no_socket(const Node& node, const std::string& path, const std::error_co
     return {ExitCode::unreachable, not_yours_text("the socket " + path, path),
             fmt::format("call loncctl as {} or root", node.settings.user)};
   if (error == std::errc::no_such_file_or_directory)
-    return {ExitCode::unreachable, "the socket " + path +
-                                       " does not exist: lonc is not running, or has not read the line of this host "
-                                       "yet; start it, or call `loncctl reload`"};
+    return {ExitCode::unreachable,
+            fmt::format("the socket {} does not exist: lonc is not running, or has not read the line of this host yet",
+                        path),
+            "start it, or call `loncctl reload`"};
   if (error == std::errc::connection_refused)
     return {ExitCode::unreachable, "nothing listens on " + path + ": lonc has ended without cleaning up; start it"};
   return {ExitCode::unreachable,

@@ -194,15 +194,12 @@ std::string head_line(const json& peers) {
   std::map<std::string, std::size_t> counts;
   for (const json& peer : peers) ++counts[text_in(peer, "state")];
   std::string text = counted(peers.size(), "peer");
-  std::string_view separator = ": ";
-  const auto add = [&](std::string_view state, std::size_t count) {
-    text += fmt::format("{}{} {}", separator, count, state == "given_up" ? "given up" : state);
-    separator = ", ";
-  };
+  if (peers.empty()) return text;
   // The number of peers that are up is shown even if it is 0.
-  if (!peers.empty()) add("up", counts["up"]);
+  text += fmt::format(": {} up", counts["up"]);
   counts.erase("up");
-  for (const auto& [state, count] : counts) add(state, count);
+  for (const auto& [state, count] : counts)
+    text += fmt::format(", {} {}", count, state == "given_up" ? "given up" : state);
   return text;
 }
 
