@@ -19,17 +19,17 @@ namespace {
 
 constexpr std::string_view encrypt_prefix = "encrypt:";
 
-// At most `limit` bytes, which must be one more than is allowed, so that input that is too long is detected.
+// A line of at most `limit` bytes, with its line end and one more byte, so that a longer line is detected.
 std::string read_standard_input(std::size_t limit) {
   std::string text;
-  if (const auto error = os::read_some(STDIN_FILENO, limit, text))
+  if (const auto error = os::read_some(STDIN_FILENO, limit + 2, text))
     throw Failure(ExitCode::failed, "standard input cannot be read: " + error.message());
   return text;
 }
 
 std::string request_of(const Options& options, std::size_t limit) {
   const bool is_given = options.words.size() > 1 && options.words[1] != "-";
-  std::string line = is_given ? options.words[1] : read_standard_input(limit + 2);
+  std::string line = is_given ? options.words[1] : read_standard_input(limit);
   if (!is_given && line.ends_with('\n')) line.pop_back();
   if (line.empty()) throw Failure(ExitCode::failed, "the request is empty; give a command line such as ping");
   if (line.find('\n') != std::string::npos)
@@ -115,7 +115,7 @@ ExitCode run_send_command(const Options& options) {
   check_host(node.settings, host);
   become_owner(node.delayed);
   const std::size_t limit = node.settings.peer.engine.max_line_length;
-  const std::string content = read_standard_input(limit + 2);
+  const std::string content = read_standard_input(limit);
   const core::CheckedContent checked = core::check_delayed_content(content, host, limit);
   if (!checked.reason.empty()) throw Failure(ExitCode::failed, "the command cannot be sent: " + checked.reason);
   const node::WrittenMessage written = node::write_delayed_message(node.delayed, host, checked.line);
