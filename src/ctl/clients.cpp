@@ -51,11 +51,7 @@ net::Task<net::Resolver::Answer> look_up(net::Resolver& resolver, const net::Str
                                          std::chrono::milliseconds timeout) {
   ErrorCode error;
   const auto numeric = boost::asio::ip::make_address(name, error);
-  if (!error) {
-    net::Resolver::Answer answer;
-    answer.addresses.push_back(numeric);
-    co_return answer;
-  }
+  if (!error) co_return net::Resolver::Answer{.error = {}, .addresses = {numeric}};
   // A handler that has already been posted still runs after the request has ended.
   struct State {
     explicit State(const net::Strand& strand) : timer(strand) {}
@@ -69,8 +65,7 @@ net::Task<net::Resolver::Answer> look_up(net::Resolver& resolver, const net::Str
     state->timer.cancel();
   });
   co_await state->timer.async_wait(into(error));
-  net::Resolver::Answer answer = std::move(state->answer);
-  co_return answer;
+  co_return std::move(state->answer);
 }
 
 // Tries all addresses of the server. `timeout` applies to each step: "name" and "connect". The error is name_not_found
@@ -114,7 +109,6 @@ net::Task<std::error_code> local_connect(LocalStream& stream, const std::string&
 }
 
 constexpr std::chrono::seconds silence_with_work{75};
-constexpr std::chrono::milliseconds between_polls{50};
 constexpr std::uint64_t megabyte = std::uint64_t{1024} * 1024;
 
 enum class TimeoutFor { whole_answer, each_read };
@@ -145,29 +139,21 @@ net::Task<void> exchange(Stream& stream, Request request, std::uint64_t longest_
   answer.body = std::move(parser.get().body());
 }
 
-net::Task<void> ask_http(std::string path, Request request, std::chrono::milliseconds silence, HttpAnswer& answer) {
+net::Task<HttpAnswer> ask_http(std::string path, Request request, std::chrono::milliseconds silence) {
+  HttpAnswer answer;
   LocalStream stream(co_await boost::asio::this_coro::executor);
   answer.error = co_await local_connect(stream, path, silence);
   answer.is_connected = !answer.error;
-  if (answer.error) co_return;
-  co_await exchange(stream, std::move(request), 64 * megabyte, silence, TimeoutFor::each_read, answer);
+  if (!answer.error)
+    co_await exchange(stream, std::move(request), 64 * megabyte, silence, TimeoutFor::each_read, answer);
+  co_return answer;
 }
 
 HttpAnswer call_http(const std::string& path, Request request, const CallTimeouts& timeouts) {
-  HttpAnswer answer;
   request.set(http::field::host, "localhost");
-  boost::asio::io_context io;
-  boost::asio::co_spawn(boost::asio::make_strand(io), ask_http(path, std::move(request), timeouts.silence, answer),
-                        rethrow);
-  if (!timeouts.wants_end) io.run();
-  while (!io.stopped()) {
-    if (timeouts.wants_end()) {
-      answer.error = std::make_error_code(std::errc::operation_canceled);
-      break;
-    }
-    io.run_for(between_polls);
-  }
-  return answer;
+  HttpAnswer canceled;
+  canceled.error = std::make_error_code(std::errc::operation_canceled);
+  return run_to_end(ask_http(path, std::move(request), timeouts.silence), timeouts.wants_end, std::move(canceled));
 }
 
 // Sends `line` and stores the line received in it. `in` keeps the bytes that follow that line.
@@ -258,9 +244,8 @@ net::Task<VisitResult> visit_lond(net::Resolver& resolver, const core::Host& hos
   result.step = core::to_string(handshake.step());
   if (result.error) co_return result;
   stream.expires_after(timeout);
-  const std::string farewell = "exit\n";
   ErrorCode ignored;
-  co_await boost::asio::async_write(stream, boost::asio::buffer(farewell), into(ignored));
+  co_await boost::asio::async_write(stream, boost::asio::buffer(std::string_view("exit\n")), into(ignored));
   co_return result;
 }
 

@@ -25,17 +25,19 @@ inline void rethrow(const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// Runs a coroutine to its end, in a loop of its own.
+// Runs a coroutine to its end, in a loop of its own, and returns its result. `wants_end`, if set, is polled; once it
+// returns true, the coroutine is abandoned and `result` is returned.
 template <typename Result>
-Result run_to_end(net::Task<Result> task) {
-  Result result;
+Result run_to_end(net::Task<Result> task, const std::function<bool()>& wants_end = {}, Result result = {}) {
+  constexpr std::chrono::milliseconds between_polls{50};
   boost::asio::io_context io;
   boost::asio::co_spawn(boost::asio::make_strand(io), std::move(task),
                         [&result](const std::exception_ptr& failure, Result value) {
                           rethrow(failure);
                           result = std::move(value);
                         });
-  io.run();
+  if (!wants_end) io.run();
+  while (!io.stopped() && !wants_end()) io.run_for(between_polls);
   return result;
 }
 

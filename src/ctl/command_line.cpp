@@ -52,9 +52,7 @@ po::options_description command_options() {
 po::options_description general_options() {
   po::options_description description("How lonc is found, as for lonc itself", line_width);
   node::add_settings_options(description);
-  auto add = description.add_options();
-  add("version", "print the version");
-  add("help,h", "print this text");
+  description.add_options()("version", "print the version")("help,h", "print this text");
   return description;
 }
 

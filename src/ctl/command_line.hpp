@@ -1,5 +1,4 @@
-// The command line of loncctl, which has the same options as lonc for the location of lonc's settings, and its exit
-// status.
+// The command line of loncctl, and its exit status.
 #pragma once
 
 #include <lonc/node/config/command_line.hpp>

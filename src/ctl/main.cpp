@@ -7,8 +7,6 @@
 
 #include <exception>
 #include <iostream>
-#include <string>
-#include <vector>
 
 namespace {
 

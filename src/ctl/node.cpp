@@ -1,7 +1,8 @@
 #include "node.hpp"
 
-#include "ctl/view/text.hpp"
+#include "ctl/view/status_view.hpp"
 
+#include <lonc/core/base/text.hpp>
 #include <lonc/node/config/admin_access.hpp>
 #include <lonc/node/config/peer_configs.hpp>
 #include <lonc/node/config/settings_loader.hpp>
@@ -11,12 +12,10 @@
 
 #include <fmt/format.h>
 #include <grp.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace lonc::ctl {
 
@@ -24,11 +23,10 @@ namespace {
 
 std::string lonc_says(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (!json.is_object() || !json.contains("error") || !json["error"].is_string())
-    return "lonc refuses without giving a reason";
-  std::string text = "lonc says: " + printable(json["error"].get<std::string>());
-  if (!json.contains("problems") || !json["problems"].is_array()) return text;
-  for (const auto& problem : json["problems"]) {
+  const std::string error = text_in(json, "error");
+  if (error.empty()) return "lonc refuses without giving a reason";
+  std::string text = "lonc says: " + printable(error);
+  for (const auto& problem : part(json, "problems")) {
     if (problem.is_string()) text += "\n  " + printable(problem.get<std::string>());
   }
   return text;
@@ -56,8 +54,8 @@ Failure hangs(const Node& node) {
   const std::string text = "lonc does not answer in time at its admin socket " + node.admin_socket;
   const std::string by_hand = "systemd's watchdog ends it within a minute; without systemd, end it by hand: ";
   std::string number;
-  pid_t pid = 0;
-  if (!os::read_file(pid_file, number)) std::from_chars(number.data(), number.data() + number.size(), pid);
+  os::read_file(pid_file, number);
+  const pid_t pid = core::number_in<pid_t>(core::trim(number)).value_or(0);
   const auto process = os::find_process(pid);
   if (!process)
     return {ExitCode::unreachable, fmt::format("{}, and its pid file {} names no process", text, pid_file),
@@ -106,10 +104,9 @@ const core::Host* find_host(const core::HostTable& hosts, const std::string& id)
 
 void check_host(const node::Settings& settings, const std::string& id) {
   if (find_host(read_hosts(settings), id) == nullptr)
-    throw Failure(
-        ExitCode::no_match,
-        fmt::format("lonc serves no host {}, according to {}/hosts.tab; `loncctl hosts` lists those it serves",
-                    printable(id), settings.tab_dir));
+    throw Failure(ExitCode::no_match,
+                  fmt::format("lonc serves no host {}, according to {}/hosts.tab", printable(id), settings.tab_dir),
+                  "`loncctl hosts` lists those it serves");
 }
 
 void become_owner(const std::string& directory) {
@@ -132,11 +129,10 @@ void become_user(const std::string& name) {
   const auto ids = os::find_user(name);
   if (!ids || ids->user == ::geteuid()) return;
   if (::geteuid() != 0)
-    throw Failure(
-        ExitCode::unreachable,
-        fmt::format(
-            "check examines files and sockets with the permissions of {0}, and you are {1}; call it as root or as {0}",
-            name, os::user_name(::geteuid())));
+    throw Failure(ExitCode::unreachable,
+                  fmt::format("check examines files and sockets with the permissions of {}, and you are {}", name,
+                              os::user_name(::geteuid())),
+                  "call it as root or as " + name);
   if (::initgroups(name.c_str(), ids->group) != 0 || ::setresgid(ids->group, ids->group, ids->group) != 0 ||
       ::setresuid(ids->user, ids->user, ids->user) != 0)
     throw Failure(ExitCode::failed, fmt::format("cannot become the user {}: {}", name, os::last_error().message()));
@@ -164,9 +160,11 @@ Failure not_reached(const Node& node, const HttpAnswer& answer) {
 }
 
 Failure refused(const HttpAnswer& answer) {
-  const bool is_out_of_reach = answer.status == 503 || answer.status == 504 || answer.status == 403;
-  const ExitCode code = is_out_of_reach ? ExitCode::unreachable : ExitCode::failed;
-  return {answer.status == 404 ? ExitCode::no_match : code, lonc_says(answer.body)};
+  const auto& status = answer.status;
+  const ExitCode code = status == 404                                     ? ExitCode::no_match
+                        : status == 403 || status == 503 || status == 504 ? ExitCode::unreachable
+                                                                          : ExitCode::failed;
+  return {code, lonc_says(answer.body)};
 }
 
 std::string success(const Node& node, HttpAnswer answer) {

@@ -39,8 +39,8 @@ void check_host(const node::Settings& settings, const std::string& id);
 // then on. Throws Failure if there is no directory.
 void become_owner(const std::string& directory);
 
-// Switches permanently to this user, as whom `check` has to run to find out what lonc may do with a file. Throws
-// Failure if that is not possible. Does nothing if there is no such user.
+// Switches permanently to this user, so that `check` finds out what lonc may do with a file. Throws Failure if that is
+// not possible. Does nothing if there is no such user.
 void become_user(const std::string& name);
 
 // The status of 10,000 peers takes two seconds to render, or five on a busy machine.

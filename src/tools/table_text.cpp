@@ -121,7 +121,7 @@ std::string completion() {
   }
   std::string text = fmt::format("_loncctl_commands=\"{}\"\n", fmt::join(names, " "));
   text += fmt::format("_loncctl_with_value=\" {} \"\n\n", fmt::join(with_value, " "));
-  text += "# The options of a command, beside the general ones.\n_loncctl_options()\n{\n    case $1 in\n";
+  text += "# The options of a command, without the general ones.\n_loncctl_options()\n{\n    case $1 in\n";
   for (const ctl::Command& command : ctl::command_table()) {
     std::vector<std::string> options;
     for (const ctl::Option& option : command.options) options.push_back(fmt::format("--{}", option.name));
@@ -130,7 +130,7 @@ std::string completion() {
   }
   text += "    esac\n}\n\n";
   text +=
-      "# What may stand behind a command: COMMAND PLACE, from 1. HOST stands for the ids of all hosts.\n"
+      "# What may follow a command: COMMAND:POSITION, counted from 1. HOST means the ids of all hosts.\n"
       "_loncctl_words()\n{\n    case $1:$2 in\n";
   for (const ctl::Command& command : ctl::command_table()) {
     const std::vector<ctl::Place> places = ctl::places_of(command);

@@ -55,16 +55,16 @@ TEST_CASE("the result of a connection to a lond") {
   host.id = "msul1";
   const nlohmann::json away{{"state", "away"}, {"last_error", "Connection refused"}};
   const nlohmann::json starting{{"state", "starting"}};
-  CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", nullptr));
-  CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", &starting));
-  CHECK(judge_visit(host, "127.0.0.9:5663", {}, "", &away)->remedy == "loncctl reconnect msul1");
-  const auto refused = judge_visit(host, "127.0.0.9:5663", Errc::handshake_refused, "init", &away);
+  CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", {}));
+  CHECK_FALSE(judge_visit(host, "127.0.0.9:5663", {}, "", starting));
+  CHECK(judge_visit(host, "127.0.0.9:5663", {}, "", away)->remedy == "loncctl reconnect msul1");
+  const auto refused = judge_visit(host, "127.0.0.9:5663", Errc::handshake_refused, "init", away);
   REQUIRE(refused);
   CHECK(refused->kind == Problem::Kind::error);
   CHECK(refused->text == "msul1 (127.0.0.9:5663): lond refused this server (at init)");
   CHECK(contains(refused->remedy, "hosts.tab"));
   const auto closed =
-      judge_visit(host, "127.0.0.9:5663", std::make_error_code(std::errc::connection_refused), "connect", nullptr);
+      judge_visit(host, "127.0.0.9:5663", std::make_error_code(std::errc::connection_refused), "connect", {});
   REQUIRE(closed);
   CHECK(closed->kind == Problem::Kind::warning);
   CHECK(closed->text == "msul1 (127.0.0.9:5663): Connection refused");

@@ -187,7 +187,7 @@ class StatusTest(CtlTest):
         with Terminal(self.lonc, "top", "--interval", "0.2") as terminal:
             wait_for(lambda: "5 peers" in terminal.read(), "a frame")
             self.lonc.stop()
-            wait_for(lambda: "lonc is not running" in terminal.read(), "it is told")
+            wait_for(lambda: "lonc is not running" in terminal.read(), "it says so")
             self.lonc.start()
             shown = len(terminal.text)
             wait_for(lambda: "5 peers" in terminal.read()[shown:], "it is back")

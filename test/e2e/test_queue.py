@@ -266,7 +266,7 @@ class PeerUpTest(QueueTest):
         _, node = self.start()
         bad = self.leave(node, "msul1", "cut", 1)
         good = self.leave(node, "msul1", "echo:good", 2)
-        wait_for(lambda: self.listed(node)[bad]["attempts"] >= 1, "its failures are told")
+        wait_for(lambda: self.listed(node)[bad]["attempts"] >= 1, "its failures are shown")
         self.assertIn(good, self.names(node))
         wait_for(lambda: node.ctl("queue", "hold", bad).returncode == OK, "it is held between two attempts")
         wait_for(lambda: self.sent(node) == ["msul1:echo:good"], "the next one is delivered")
@@ -372,7 +372,7 @@ class DisturbedTest(QueueTest):
         """Silent clients take all slots: further ones are refused with the reason, and served after the timeout."""
         node = self.queue_node(["msul1"])
         silent = [Client(node.logs / "lonc.admin") for _ in range(16)]
-        wait_for(lambda: "too many" in self.run_ctl(node, "queue", "list", code=UNREACHABLE).stderr, "it is told")
+        wait_for(lambda: "too many" in self.run_ctl(node, "queue", "list", code=UNREACHABLE).stderr, "it says so")
         wait_for(lambda: node.ctl("queue", "list").returncode == OK, "the silent are put out", 30)
         for client in silent:
             self.assertEqual(client.socket.recv(1), b"")

@@ -12,8 +12,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 namespace lonc::ctl {
@@ -30,24 +31,6 @@ std::optional<struct stat> look_at(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return info;
-}
-
-std::optional<Problem> check_directory_mode(const std::string& path) {
-  const auto info = look_at(path);
-  if (!info || (info->st_mode & S_IWOTH) == 0) return std::nullopt;
-  return finding(Kind::warning, path, "any local user could replace lonc's sockets or messages here",
-                 "chmod o-w " + path);
-}
-
-// A missing file is no problem: lonc creates it if the directory allows that.
-std::optional<Problem> check_writable(const std::string& path, const std::string& user) {
-  const auto info = look_at(path);
-  if (!info || ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) return std::nullopt;
-  const std::error_code error = os::last_error();  // before another call changes errno
-  return finding(
-      Kind::error, path,
-      fmt::format("lonc cannot write to it: {}; it belongs to {}", error.message(), os::user_name(info->st_uid)),
-      "chown " + user + " " + path);
 }
 
 // Files whose times reveal a wrong clock.
@@ -68,15 +51,6 @@ std::vector<std::string> dated_files(const Node& node) {
 
 constexpr std::uint64_t kilobyte = 1024;
 constexpr std::uint64_t megabyte = kilobyte * 1024;
-
-std::optional<DiskRoom> room_at(const std::string& path) {
-  struct statvfs info{};
-  if (::statvfs(path.c_str(), &info) != 0) return std::nullopt;
-  return DiskRoom{.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize,
-                  .total_bytes = std::uint64_t{info.f_blocks} * info.f_frsize,
-                  .free_files = info.f_favail,
-                  .total_files = info.f_files};
-}
 
 std::optional<pid_t> holder_of(const std::string& path, const std::string& proc_locks) {
   const auto info = look_at(path);
@@ -101,8 +75,7 @@ std::optional<Problem> check_pid_file(const std::string& path, const std::string
     if (os::process_name(*holder)) return std::nullopt;
     return orphaned_lock(path, *holder);
   }
-  if (text.ends_with('\n')) text.pop_back();
-  const auto pid = core::number_in<pid_t>(text);
+  const auto pid = core::number_in<pid_t>(core::trim(text));
   const auto name = pid ? os::process_name(*pid) : std::nullopt;
   if (!name)
     return finding(Kind::warning, path, "it was left by a lonc that ended without cleaning up, and misleads loncron",
@@ -138,22 +111,30 @@ std::vector<Problem> check_modes(const Node& node) {
   const node::Settings& settings = node.settings;
   std::vector<Problem> problems;
   for (const std::string& path : {settings.socket_dir, node.delayed, settings.daemon_dir + "/logs"})
-    add(problems, check_directory_mode(path));
+    if (const auto info = look_at(path); info && (info->st_mode & S_IWOTH) != 0)
+      problems.push_back(finding(Kind::warning, path, "any local user could replace lonc's sockets or messages here",
+                                 "chmod o-w " + path));
   for (const std::string& path :
        {node.delayed, node.delayed + "/.lock", node.delayed + "/.sending", node.delayed + "/quarantine",
         settings.daemon_dir + "/logs/lonc.log", settings.daemon_dir + "/logs/lonnet.perm.log",
-        settings.doc_root + "/lon-status/loncstatus.txt", settings.doc_root + "/lon-status/loncstatus.json"})
-    add(problems, check_writable(path, settings.user));
+        settings.doc_root + "/lon-status/loncstatus.txt", settings.doc_root + "/lon-status/loncstatus.json"}) {
+    // A missing file is no problem: lonc creates it if the directory allows that.
+    const auto info = look_at(path);
+    if (!info || ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) continue;
+    const std::string error = os::last_error().message();  // before another call changes errno
+    problems.push_back(
+        finding(Kind::error, path,
+                fmt::format("lonc cannot write to it: {}; it belongs to {}", error, os::user_name(info->st_uid)),
+                "chown " + settings.user + " " + path));
+  }
   return problems;
 }
 
 std::vector<Problem> check_leftovers(const Node& node, const core::HostTable& hosts) {
   std::vector<std::string> ids;
   std::vector<std::string> names;
-  for (const core::Host& host : hosts.hosts) {
-    ids.push_back(host.id);
-    names.push_back(host.name);
-  }
+  std::ranges::transform(hosts.hosts, std::back_inserter(ids), &core::Host::id);
+  std::ranges::transform(hosts.hosts, std::back_inserter(names), &core::Host::name);
   const std::vector<std::string> left = node::find_abandoned(node.settings.socket_dir, ids, names);
   if (left.empty()) return {};
   const std::string text = left.size() == 1 ? left.front() + " was"
@@ -210,8 +191,12 @@ std::vector<Problem> check_disks(const Node& node) {
   for (const std::string& path :
        {node.delayed, settings.socket_dir, settings.daemon_dir + "/logs", settings.doc_root + "/lon-status"}) {
     const auto info = look_at(path);
-    if (!info || !seen.insert(info->st_dev).second) continue;
-    if (const auto room = room_at(path)) add(problems, judge_room(path, *room));
+    struct statvfs disk{};
+    if (!info || !seen.insert(info->st_dev).second || ::statvfs(path.c_str(), &disk) != 0) continue;
+    add(problems, judge_room(path, {.free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize,
+                                    .total_bytes = std::uint64_t{disk.f_blocks} * disk.f_frsize,
+                                    .free_files = disk.f_favail,
+                                    .total_files = disk.f_files}));
   }
   return problems;
 }

@@ -1,15 +1,11 @@
 #include "checks.hpp"
 #include "ctl/clients.hpp"
 
-#include <lonc/core/base/error.hpp>
 #include <lonc/node/config/settings.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
-#include <map>
 #include <ranges>
 
 namespace lonc::ctl {
@@ -62,12 +58,12 @@ std::string messages(std::uint64_t count, std::string_view one, std::string_view
 }  // namespace
 
 std::optional<Problem> judge_visit(const core::Host& host, const std::string& place, std::error_code error,
-                                   const std::string& step, const json* known) {
+                                   const std::string& step, const json& known) {
   const std::string peer = host.id + " (" + place + ")";
   if (!error) {
     // Nothing is wrong while the first attempt, or a manual one, is running.
-    if (known == nullptr || text_in(*known, "state") != "away") return std::nullopt;
-    std::string text = peer + " answers now, but lonc has not reconnected to it: " + text_in(*known, "last_error");
+    if (text_in(known, "state") != "away") return std::nullopt;
+    std::string text = peer + " answers now, but lonc has not reconnected to it: " + text_in(known, "last_error");
     return finding(Kind::warning, {}, std::move(text), "loncctl reconnect " + host.id);
   }
   std::string text = peer + ": " + error.message();
@@ -80,17 +76,12 @@ std::optional<Problem> judge_visit(const core::Host& host, const std::string& pl
 
 PeerFindings check_peers(const node::Settings& settings, const core::HostTable& hosts, const json& status,
                          std::chrono::milliseconds timeout) {
-  std::map<std::string, const json*> known;
-  for (const json& peer : part(status, "peers")) known.emplace(text_in(peer, "id"), &peer);
-  const auto state_of = [&known](const std::string& id) -> const json* {
-    const auto found = known.find(id);
-    return found == known.end() ? nullptr : found->second;
-  };
+  json known = json::object();  // the daemon's peers, by id
+  for (const json& peer : part(status, "peers")) known.emplace(text_in(peer, "id"), peer);
   PeerFindings findings;
   std::vector<Visit> visits;
   for (const core::Host& host : hosts.hosts) {
-    const json* const peer = state_of(host.id);
-    const std::string state = peer == nullptr ? std::string{} : text_in(*peer, "state");
+    const std::string state = text_in(part(known, host.id.c_str()), "state");
     if (state == "up") {
       findings.reachable.push_back(host);
     } else if (state != "drained") {  // which is intended
@@ -101,7 +92,8 @@ PeerFindings check_peers(const node::Settings& settings, const core::HostTable& 
   findings.visited = visits.size();
   for (const auto& [host, port, result] : visits) {
     if (!result.error) findings.reachable.push_back(host);
-    add(findings.problems, judge_visit(host, place_of(host, port), result.error, result.step, state_of(host.id)));
+    add(findings.problems,
+        judge_visit(host, place_of(host, port), result.error, result.step, part(known, host.id.c_str())));
   }
   return findings;
 }
@@ -129,10 +121,10 @@ std::vector<Problem> check_daemon(const json& status) {
   for (const json& peer : part(status, "peers")) {
     const std::string id = text_in(peer, "id");
     const std::string state = text_in(peer, "state");
-    const std::string remedy = "loncctl reconnect " + id;
     if (state == "drained")
-      add(Kind::warning, id + " is drained: an administrator has taken it out of service", remedy);
-    if (state == "given_up") add(Kind::warning, id + " was given up after max-attempts attempts", remedy);
+      add(Kind::warning, id + " is drained: an administrator has taken it out of service", "loncctl reconnect " + id);
+    if (state == "given_up")
+      add(Kind::warning, id + " was given up after max-attempts attempts", "loncctl reconnect " + id);
   }
   return problems;
 }

@@ -27,42 +27,38 @@ inline void add(std::vector<core::Problem>& problems, std::optional<core::Proble
   if (problem) problems.push_back(*std::move(problem));
 }
 
-// Checks the peers by visiting the lond of each one to which the daemon has no connection. Finds names that do not
-// resolve, ports that do not answer, and handshakes that fail.
-
 struct PeerFindings {
   std::vector<core::Problem> problems;
   std::size_t visited = 0;
   std::vector<core::Host> reachable;  // connected to the daemon, or visited successfully
 };
 
-// `status` is that of the running daemon; an empty object if there is none. `timeout` applies to each step of a visit.
+// Visits the lond of each peer to which the daemon has no connection. `status` is that of the running daemon; an empty
+// object if there is none. `timeout` applies to each step of a visit.
 PeerFindings check_peers(const node::Settings& settings, const core::HostTable& hosts, const nlohmann::json& status,
                          std::chrono::milliseconds timeout);
 
-// What a visit reveals about a peer; `known` is the daemon's status of that peer. Pure.
+// `known` is the daemon's status of that peer; an empty object if there is none.
 std::optional<core::Problem> judge_visit(const core::Host& host, const std::string& place, std::error_code error,
-                                         const std::string& step, const nlohmann::json* known);
+                                         const std::string& step, const nlohmann::json& known);
 
-// Checks this server's clock against those of the peers' web servers (the Date of an HTTP answer).
-
+// From the Date of an HTTP answer.
 struct ClockSample {
   std::string peer;
   std::chrono::duration<double> ahead;  // of our clock
 };
 
-// Judges by the median of all samples, so that a single peer's wrong clock is not blamed on this server. Pure.
+// Judges by the median of all samples, so that a single peer's wrong clock is not blamed on this server.
 std::optional<core::Problem> judge_clock(std::vector<ClockSample> samples);
 
-// Queries some of these hosts; those without a web server yield no sample.
+// Compares with the clocks of some of these hosts. A host without a web server yields no sample.
 std::optional<core::Problem> check_clock(const std::vector<core::Host>& hosts, std::uint16_t http_port,
                                          std::chrono::milliseconds timeout);
 
-// Checks the daemon, based on its own status. Pure.
+// Checks the daemon, based on its own status. Pure as well.
 std::vector<core::Problem> check_daemon(const nlohmann::json& status);
 
-// Free space on the file systems that lonc writes to.
-
+// Of a file system.
 struct DiskRoom {
   std::uint64_t free_bytes = 0;  // available to lonc, without what is reserved for root
   std::uint64_t total_bytes = 0;

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
-#include <utility>
 
 namespace lonc::ctl {
 
@@ -22,20 +21,9 @@ using core::Problem;
 using Kind = Problem::Kind;
 using nlohmann::json;
 
-struct KindLook {
-  std::string word;
-  Tone tone;
-};
-
-KindLook look_of(Kind kind) {
-  switch (kind) {
-    case Kind::error:
-      break;
-    case Kind::warning:
-      return {"warning", Tone::doubtful};
-    case Kind::note:
-      return {"note", Tone::plain};
-  }
+std::pair<std::string, Tone> look_of(Kind kind) {
+  if (kind == Kind::note) return {"note", Tone::plain};
+  if (kind == Kind::warning) return {"warning", Tone::doubtful};
   return {"error", Tone::bad};
 }
 
@@ -43,10 +31,8 @@ KindLook look_of(Kind kind) {
 class NodeCheck {
  public:
   void run(const Options& options) {
-    constexpr std::chrono::seconds usual{5};
-    const auto timeout = options.timeout.value_or(usual);
+    const auto timeout = options.timeout.value_or(std::chrono::seconds{5});
     node::LoadedSettings loaded = node::load_settings(node::sources_of(options.settings));
-    // To find out what lonc may do with a file.
     become_user(loaded.settings.user);
     node::HostTableFile hosts;
     if (!loaded.settings.host_id.empty()) hosts = node::read_host_table(loaded.settings);
@@ -92,7 +78,7 @@ class NodeCheck {
   void print_json() const {
     json findings = json::array();
     for (const Problem& problem : problems_) {
-      findings.push_back({{"kind", look_of(problem.kind).word},
+      findings.push_back({{"kind", look_of(problem.kind).first},
                           {"file", problem.file.empty() ? json(nullptr) : json(problem.file)},
                           {"line", problem.line == 0 ? json(nullptr) : json(problem.line)},
                           {"cause", problem.text},
@@ -106,6 +92,9 @@ class NodeCheck {
 
  private:
   void add(std::vector<Problem> problems) { std::ranges::move(problems, std::back_inserter(problems_)); }
+  void add_error(std::string text, std::string remedy) {
+    problems_.push_back(finding(Kind::error, {}, std::move(text), remedy.empty() ? "check its log" : remedy));
+  }
 
   void ask_daemon(const Node& node, const CallTimeouts& timeouts) {
     const HttpAnswer response = get_from_socket(node.admin_socket, "/status", timeouts);
@@ -113,15 +102,12 @@ class NodeCheck {
       status_ = parse_status(success(node, response));
     } catch (const Failure& failure) {
       daemon_ = is_nobody_there(response) ? "stopped" : "unreachable";
-      problems_.push_back(
-          {Kind::error, {}, 0, failure.cause, failure.remedy.empty() ? "check its log" : failure.remedy});
-      return;
+      return add_error(failure.cause, failure.remedy);
     }
     daemon_ = "running";
     add(check_daemon(status_));
     const HttpAnswer ready = get_from_socket(node.admin_socket, "/readyz", timeouts);
-    if (!ready.error && ready.status == 503)
-      problems_.push_back({Kind::error, {}, 0, refused(ready).what(), "check its log"});
+    if (!ready.error && ready.status == 503) add_error(refused(ready).cause, {});
   }
 
   std::string summary() const {

@@ -6,7 +6,6 @@
 #include <lonc/core/base/text.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <functional>
 #include <iostream>
@@ -35,11 +34,11 @@ std::string get_status(const Node& node, const std::function<bool()>& wants_end 
 class Top {
  public:
   // Throws Failure if the daemon cannot be queried in the first place.
-  explicit Top(Node node) : node_(std::move(node)), last_(look_once({})), before_(last_) {}
+  explicit Top(Node node) : node_(std::move(node)), last_(parse_status(get_status(node_))), before_(last_) {}
 
   std::string frame(const TextStyle& style, std::size_t lines, const std::function<bool()>& wants_end = {}) {
     try {
-      json status = look_once(wants_end);
+      json status = parse_status(get_status(node_, wants_end));
       before_ = std::exchange(last_, std::move(status));
     } catch (const Failure& failure) {
       return render_line(printable(failure.what()), Tone::bad, style);
@@ -48,8 +47,6 @@ class Top {
   }
 
  private:
-  json look_once(const std::function<bool()>& wants_end) const { return parse_status(get_status(node_, wants_end)); }
-
   Node node_;
   json last_;
   json before_;
@@ -57,13 +54,13 @@ class Top {
 
 std::string peers_in(const json& answer, const char* name) { return core::counted(count_in(answer, name), "peer"); }
 
-// Prints the result: as JSON, or by `tell` for people.
-ExitCode print_answer(const Options& options, const std::string& body, void (*tell)(const json&)) {
+// Prints the result: as JSON, or by `print` for people.
+ExitCode print_answer(const Options& options, const std::string& body, void (*print)(const json&)) {
   const json answer = parse_answer(body);
   if (options.is_json) {
     std::cout << body << (body.ends_with('\n') ? "" : "\n");
   } else {
-    tell(answer);
+    print(answer);
   }
   return ExitCode::ok;
 }

@@ -4,7 +4,6 @@
 
 #include <lonc/core/base/text.hpp>
 #include <lonc/core/spool/delayed_message.hpp>
-#include <lonc/node/config/settings.hpp>
 #include <lonc/node/spool/queue_service.hpp>
 #include <lonc/os/files.hpp>
 
@@ -12,12 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <iostream>
-#include <string>
-#include <string_view>
-#include <system_error>
 
 namespace lonc::ctl {
 
@@ -25,34 +19,24 @@ namespace {
 
 constexpr std::string_view encrypt_prefix = "encrypt:";
 
-// Reads standard input, up to `limit` bytes. `limit` must be one byte more than is allowed, so that input that is too
-// long is detected. Throws Failure.
+// A line of at most `limit` bytes, with its line end and one more byte, so that a longer line is detected.
 std::string read_standard_input(std::size_t limit) {
-  constexpr std::size_t step = 64 * 1024;
   std::string text;
-  while (text.size() < limit) {
-    const std::size_t before = text.size();
-    text.resize(std::min(limit, before + step));
-    const ssize_t got = ::read(STDIN_FILENO, text.data() + before, text.size() - before);
-    text.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got == 0) break;
-    if (got < 0 && errno != EINTR)
-      throw Failure(ExitCode::failed, "standard input cannot be read: " + os::last_error().message());
-  }
+  if (const auto error = os::read_some(STDIN_FILENO, limit + 2, text))
+    throw Failure(ExitCode::failed, "standard input cannot be read: " + error.message());
   return text;
 }
 
 std::string request_of(const Options& options, std::size_t limit) {
   const bool is_given = options.words.size() > 1 && options.words[1] != "-";
-  std::string line = is_given ? options.words[1] : read_standard_input(limit + 2);
+  std::string line = is_given ? options.words[1] : read_standard_input(limit);
   if (!is_given && line.ends_with('\n')) line.pop_back();
   if (line.empty()) throw Failure(ExitCode::failed, "the request is empty; give a command line such as ping");
   if (line.find('\n') != std::string::npos)
     throw Failure(ExitCode::failed, "the request has several lines; a call is one line");
   if (line.size() > limit)
-    throw Failure(
-        ExitCode::failed,
-        fmt::format("the request is longer than {} bytes; if that is intended, raise max-line-length", limit));
+    throw Failure(ExitCode::failed, fmt::format("the request is longer than {} bytes", limit),
+                  "if that is intended, raise max-line-length");
   if (options.is_encrypted && !line.starts_with(encrypt_prefix)) line.insert(0, encrypt_prefix);
   return line;
 }
@@ -62,30 +46,22 @@ Failure no_socket(const Node& node, const std::string& path, const std::error_co
     return {ExitCode::unreachable, not_yours_text("the socket " + path, path),
             fmt::format("call loncctl as {} or root", node.settings.user)};
   if (error == std::errc::no_such_file_or_directory)
-    return {ExitCode::unreachable, "the socket " + path +
-                                       " does not exist: lonc is not running, or has not read the line of this host "
-                                       "yet; start it, or call `loncctl reload`"};
+    return {ExitCode::unreachable,
+            fmt::format("the socket {} does not exist: lonc is not running, or has not read the line of this host yet",
+                        path),
+            "start it, or call `loncctl reload`"};
   if (error == std::errc::connection_refused)
     return {ExitCode::unreachable, "nothing listens on " + path + ": lonc has ended without cleaning up; start it"};
   return {ExitCode::unreachable,
           fmt::format("the socket {} cannot be used: {}; `loncctl check` shows more", path, error.message())};
 }
 
-ExitCode no_answer(const std::error_code& error, const std::string& host) {
-  if (error == std::errc::timed_out) {
-    std::cerr << fmt::format("loncctl: no answer from {0} in time; `loncctl status {0}` shows more\n", host);
-    return ExitCode::timeout;
-  }
+Failure no_answer(const std::error_code& error, const std::string& host) {
+  const std::string remedy = "`loncctl status " + host + "` shows more";
+  if (error == std::errc::timed_out) return {ExitCode::timeout, "no answer from " + host + " in time", remedy};
   if (error == std::errc::value_too_large)
-    throw Failure(ExitCode::failed, "the answer is longer than max-line-length; if that is intended, raise it");
-  std::cerr << fmt::format(
-      "loncctl: lonc has closed the connection without an answer; `loncctl status {}` shows more\n", host);
-  return ExitCode::con_lost;
-}
-
-ExitCode code_of(std::string_view reply) {
-  if (reply == "con_lost") return ExitCode::con_lost;
-  return reply.starts_with("error:") ? ExitCode::error_reply : ExitCode::ok;
+    return {ExitCode::failed, "the answer is longer than max-line-length", "if that is intended, raise it"};
+  return {ExitCode::con_lost, "lonc has closed the connection without an answer", remedy};
 }
 
 // Letters, digits and '_', as in the Perl daemon.
@@ -95,22 +71,14 @@ std::string only_word(std::string_view text) {
   return word;
 }
 
-ExitCode tell(const std::string& verdict, const std::string& why, ExitCode code) {
+// For scripts, standard output has only the verdict.
+Failure failed_probe(ExitCode code, const std::string& verdict, const std::string& why) {
   std::cout << verdict << "\n";
-  if (!why.empty()) std::cerr << "loncctl: " << why << "\n";
-  return code;
+  return {code, why};
 }
 
 std::string unknown_text(const std::string& id, const node::Settings& settings) {
   return printable(id) + " is not in " + settings.tab_dir + "/hosts.tab; `loncctl hosts` lists those that are";
-}
-
-// The script may exist and even work: it was only not queried.
-std::string redirect_text(const HttpAnswer& answer) {
-  return fmt::format(
-      "redirects with HTTP status {}{}; probe speaks plain HTTP only and follows no redirects: let that server answer "
-      "/cgi-bin/ping.pl over HTTP, or ask there yourself",
-      answer.status, answer.location.empty() ? "" : " to " + printable(answer.location));
 }
 
 }  // namespace
@@ -131,12 +99,11 @@ ExitCode run_call_command(const Options& options) {
       settings.peer.engine.request_timeout + settings.peer.engine.connect_wait + more_than_lonc));
   const LineAnswer answer = call_socket(path, request, limit, timeout);
   if (!answer.is_connected && answer.error != std::errc::timed_out) throw no_socket(node, path, answer.error);
-  if (answer.error) return no_answer(answer.error, host);
+  if (answer.error) throw no_answer(answer.error, host);
   std::cout << (is_output_terminal() ? printable(answer.line) : answer.line) << "\n";
-  const ExitCode code = code_of(answer.line);
-  if (code == ExitCode::con_lost)
-    std::cerr << fmt::format("loncctl: {0} cannot be reached; `loncctl status {0}` says why\n", host);
-  return code;
+  if (answer.line == "con_lost")
+    throw Failure(ExitCode::con_lost, fmt::format("{0} cannot be reached; `loncctl status {0}` says why", host));
+  return answer.line.starts_with("error:") ? ExitCode::error_reply : ExitCode::ok;
 }
 
 ExitCode run_send_command(const Options& options) {
@@ -148,7 +115,7 @@ ExitCode run_send_command(const Options& options) {
   check_host(node.settings, host);
   become_owner(node.delayed);
   const std::size_t limit = node.settings.peer.engine.max_line_length;
-  const std::string content = read_standard_input(limit + 2);
+  const std::string content = read_standard_input(limit);
   const core::CheckedContent checked = core::check_delayed_content(content, host, limit);
   if (!checked.reason.empty()) throw Failure(ExitCode::failed, "the command cannot be sent: " + checked.reason);
   const node::WrittenMessage written = node::write_delayed_message(node.delayed, host, checked.line);
@@ -164,7 +131,6 @@ std::string probe_verdict(const std::string& body, const std::string& remote) {
 }
 
 ExitCode run_probe_command(const Options& options) {
-  constexpr std::chrono::seconds usual{5};
   if (options.words.size() != 2) throw node::UsageError("probe takes two hosts, LOCAL and REMOTE");
   node::Settings settings = find_node(options).settings;
   // A host without an address is not served, but can be probed.
@@ -172,28 +138,38 @@ ExitCode run_probe_command(const Options& options) {
   const core::HostTable hosts = read_hosts(settings);
   const std::string& remote = options.words[1];
   const core::Host* const local = find_host(hosts, options.words[0]);
-  if (local == nullptr) return tell("local_unknown", unknown_text(options.words[0], settings), ExitCode::no_match);
+  if (local == nullptr)
+    throw failed_probe(ExitCode::no_match, "local_unknown", unknown_text(options.words[0], settings));
   if (find_host(hosts, remote) == nullptr)
-    return tell("remote_unknown", unknown_text(remote, settings), ExitCode::no_match);
+    throw failed_probe(ExitCode::no_match, "remote_unknown", unknown_text(remote, settings));
 
   const WebServer server{
       .name = local->name.empty() ? local->address : local->name, .address = {}, .port = options.http_port};
   net::Resolver resolver(1);
-  const HttpAnswer answer =
-      run_to_end(get_from_web(resolver, server, "/cgi-bin/ping.pl?" + remote, options.timeout.value_or(usual)));
-  const auto local_error = [](const std::string& why) { return tell("local_error", why, ExitCode::unreachable); };
+  const HttpAnswer answer = run_to_end(
+      get_from_web(resolver, server, "/cgi-bin/ping.pl?" + remote, options.timeout.value_or(std::chrono::seconds{5})));
   const std::string place = fmt::format("the web server of {} ({}:{})", local->id, server.name, server.port);
   if (answer.error)
-    return local_error(fmt::format("{} does not answer: {}; check that it runs, and that port and name are right",
+    throw failed_probe(ExitCode::unreachable, "local_error",
+                       fmt::format("{} does not answer: {}; check that it runs, and that port and name are right",
                                    place, answer.error.message()));
-  if (answer.status >= 300 && answer.status <= 399) return local_error(place + " " + redirect_text(answer));
+  // The script may exist and even work: it was only not queried.
+  if (answer.status >= 300 && answer.status <= 399)
+    throw failed_probe(
+        ExitCode::unreachable, "local_error",
+        fmt::format("{} redirects with HTTP status {}{}; probe speaks plain HTTP only and follows no "
+                    "redirects: let that server answer /cgi-bin/ping.pl over HTTP, or ask there yourself",
+                    place, answer.status, answer.location.empty() ? "" : " to " + printable(answer.location)));
   if (answer.status < 200 || answer.status > 299)
-    return local_error(fmt::format("{} answers with HTTP status {} to /cgi-bin/ping.pl; check that it has this script",
+    throw failed_probe(ExitCode::unreachable, "local_error",
+                       fmt::format("{} answers with HTTP status {} to /cgi-bin/ping.pl; check that it has this script",
                                    place, answer.status));
   const std::string verdict = probe_verdict(answer.body, remote);
-  if (verdict == "ok") return tell(verdict, "", ExitCode::ok);
-  return tell(verdict, fmt::format("{0} does not reach {1}; `loncctl status {1}` there says why", local->id, remote),
-              ExitCode::failed);
+  if (verdict != "ok")
+    throw failed_probe(ExitCode::failed, verdict,
+                       fmt::format("{0} does not reach {1}; `loncctl status {1}` there says why", local->id, remote));
+  std::cout << "ok\n";
+  return ExitCode::ok;
 }
 
 ExitCode run_hosts_command(const Options& options) {

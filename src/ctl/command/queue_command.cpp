@@ -13,14 +13,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <iostream>
 #include <set>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace lonc::ctl {
 
@@ -32,17 +28,10 @@ using node::UsageError;
 
 bool is_change(QueueAction action) { return action != QueueAction::list && action != QueueAction::show; }
 
-QueueAction action_of(const Options& options) {
-  const auto action = options.words.empty() ? std::nullopt : node::queue_action(options.words.front());
-  if (!action) throw UsageError("queue takes list, show, retry, hold, drop or release; loncctl --help explains them");
-  return *action;
-}
-
 void check_usage(const Options& options, QueueAction action) {
   const std::string word(node::to_string(action));
   const bool has_names = options.words.size() > 1;
-  const int ways =
-      static_cast<int>(has_names) + static_cast<int>(options.peer.has_value()) + static_cast<int>(options.is_all);
+  const auto ways = std::ranges::count(std::array{has_names, options.peer.has_value(), options.is_all}, true);
   if (ways > 1) throw UsageError("names, --peer and --all exclude each other; give one of them");
   if (ways == 0 && action != QueueAction::list) throw UsageError("queue " + word + " takes names, --peer ID or --all");
   if (action == QueueAction::show && !has_names) throw UsageError("queue show takes names; queue list shows all");
@@ -59,21 +48,20 @@ void check_usage(const Options& options, QueueAction action) {
 // The combined result of one call, or of several that belong together.
 class Outcome {
  public:
-  // Returns the number of messages left to process after this answer; 0 also if another call would not help.
-  std::size_t add(const std::string& text) {
+  // True if messages are left to process after this answer, and another call may process some.
+  bool add(const std::string& text) {
     json answer = parse_answer(text);
     const auto total = answer["total"].get<std::size_t>();
     const auto done = answer["done"].get<std::size_t>();
     total_ = std::max(total_, total);
     done_ += done;
-    const std::size_t problems = answer["problems"].size();
+    const std::size_t settled = done + answer["problems"].size();
     for (json& problem : answer["problems"]) {
-      if (told_.insert(problem["name"].get<std::string>()).second) problems_.push_back(std::move(problem));
+      if (reported_.insert(problem["name"].get<std::string>()).second) problems_.push_back(std::move(problem));
     }
     for (json& message : answer["messages"]) messages_.push_back(std::move(message));
     if (answer.contains("error")) error_ = answer["error"].get<std::string>();
-    const bool goes_on = done > 0 && error_.empty() && total > done + problems;
-    return goes_on ? total - done - problems : 0;
+    return done > 0 && error_.empty() && total > settled;
   }
 
   // Names are split over several calls; each answer counts only the names of its own call.
@@ -98,25 +86,23 @@ class Outcome {
  private:
   std::size_t total_ = 0;
   std::size_t done_ = 0;
-  std::set<std::string> told_;
+  std::set<std::string> reported_;  // names
   json messages_ = json::array();
   json problems_ = json::array();
   std::string error_;
 };
 
-constexpr std::chrono::seconds log_timeout{5};
-
 void open_directory(net::FileSpoolDisk& disk, const Node& node) {
   const std::error_code error = disk.open();
-  if (!error) return;
   if (error == std::errc::resource_unavailable_try_again)
     throw Failure(ExitCode::unreachable,
-                  "a lonc or another loncctl is at work in " + node.delayed + ", but nothing listens on " +
-                      node.admin_socket +
-                      "; if lonc is just starting or ending, try again; if its log says that the socket could not be "
-                      "created, or admin-socket was changed, restart it");
-  throw Failure(ExitCode::unreachable, node.delayed + " cannot be used: " + error.message() + "; call loncctl as " +
-                                           node.settings.user + " or root");
+                  fmt::format("a lonc or another loncctl is at work in {}, but nothing listens on {}", node.delayed,
+                              node.admin_socket),
+                  "if lonc is just starting or ending, try again; if its log says that the socket could not be "
+                  "created, or admin-socket was changed, restart it");
+  if (error)
+    throw Failure(ExitCode::unreachable, node.delayed + " cannot be used: " + error.message(),
+                  "call loncctl as " + node.settings.user + " or root");
 }
 
 // Leaves the journal's records of messages that were sent but not settled when lonc was killed: the next start of lonc
@@ -140,7 +126,7 @@ std::string work_alone(const Node& node, const node::QueueRequest& request) {
                          }};
   for (const core::Host& host : node::read_host_table(node.settings).table.hosts) place.hosts.insert(host.id);
   const std::string answer = node::to_json(node::work_on_queue(place, request));
-  log.close(log_timeout);
+  log.close(std::chrono::seconds{5});
   return answer;
 }
 
@@ -224,13 +210,12 @@ void print_one(const json& message) {
 
 std::string done_text(const json& answer, QueueAction action) {
   const auto done = answer["done"].get<std::size_t>();
-  if (action == QueueAction::retry)
-    return fmt::format("{} waiting, tried again at {}\n", answer["total"].get<std::size_t>(),
-                       core::counted(done, "peer"));
-  const char* const what = action == QueueAction::hold   ? "held in the quarantine"
-                           : action == QueueAction::drop ? "dropped"
-                                                         : "released";
-  return fmt::format("{} {}\n", core::counted(done, "message"), what);
+  const std::string messages = core::counted(done, "message");
+  if (action == QueueAction::hold) return messages + " held in the quarantine\n";
+  if (action == QueueAction::drop) return messages + " dropped\n";
+  if (action == QueueAction::release) return messages + " released\n";
+  return fmt::format("{} waiting, tried again at {}\n", answer["total"].get<std::size_t>(),
+                     core::counted(done, "peer"));
 }
 
 // The answer to standard output, what was not done to standard error.
@@ -254,7 +239,9 @@ void print_queue(const json& answer, QueueAction action, bool is_json) {
 }  // namespace
 
 ExitCode run_queue_command(const Options& options) {
-  const QueueAction action = action_of(options);
+  const auto given = options.words.empty() ? std::nullopt : node::queue_action(options.words.front());
+  if (!given) throw UsageError("queue takes list, show, retry, hold, drop or release; loncctl --help explains them");
+  const QueueAction action = *given;
   check_usage(options, action);
   const Node node = find_node(options);
   node::QueueRequest request{.action = action, .in_quarantine = options.in_quarantine};
@@ -265,7 +252,7 @@ ExitCode run_queue_command(const Options& options) {
     request.peer = options.peer.value_or("");
     request.is_all = request.peer.empty();
     // A limited number at a time: between two calls, lonc has its directory to itself.
-    while (outcome.add(ask_queue(node, request)) > 0 && is_change(action) && action != QueueAction::retry) {
+    while (outcome.add(ask_queue(node, request)) && is_change(action) && action != QueueAction::retry) {
     }
   }
   while (!names.empty()) {

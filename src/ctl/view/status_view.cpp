@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
+#include <ranges>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -46,11 +47,6 @@ constexpr auto states =
 std::size_t rank(std::string_view state) {
   const auto* const found = std::ranges::find(states, state);
   return static_cast<std::size_t>((found == states.end() ? std::ranges::find(states, "") : found) - states.begin());
-}
-
-double number_in(const json& object, const char* name) {
-  const json& member = part(object, name);
-  return member.is_number() ? member.get<double>() : 0.0;
 }
 
 // "3m"; empty if `since` is not known.
@@ -104,8 +100,10 @@ Row first_cells(const json& peer, WallTime now) {
 }
 
 std::string round_trip_text(const json& times) {
-  if (!times.contains("p50_ms") || !times.contains("p99_ms")) return {};
-  return fmt::format("median {:.4g} ms, p99 {:.4g} ms", number_in(times, "p50_ms"), number_in(times, "p99_ms"));
+  const json& median = part(times, "p50_ms");
+  const json& p99 = part(times, "p99_ms");
+  if (!median.is_number() || !p99.is_number()) return {};
+  return fmt::format("median {:.4g} ms, p99 {:.4g} ms", median.get<double>(), p99.get<double>());
 }
 
 std::string next_attempt_text(const json& peer, WallTime now) {
@@ -113,8 +111,6 @@ std::string next_attempt_text(const json& peer, WallTime now) {
   if (!next) return {};
   return *next <= now ? "now" : "in " + age_text(*next - now);
 }
-
-// The live table of `loncctl top`.
 
 std::string rate_text(double per_second) { return fmt::format("{:.{}f}", per_second, per_second < 100 ? 1 : 0); }
 
@@ -131,8 +127,7 @@ Rates rates_of(const json& before, const json& after, double seconds) {
   for (std::size_t i = 0; i != rates.size(); ++i) {
     const std::uint64_t from = count_in(before, shown_rates[i].counter);
     const std::uint64_t to = count_in(after, shown_rates[i].counter);
-    // After a restart of the daemon or of a peer's session, counters start from 0: the rate since the last look is then
-    // unknown.
+    // A restart of the daemon or of a peer's session resets the counters: this rate is then unknown.
     if (to > from && seconds > 0) rates[i] = static_cast<double>(to - from) / seconds;
   }
   return rates;
@@ -163,19 +158,6 @@ std::vector<Line> lines_of(const json& before, const json& after) {
   const auto first_up = std::ranges::find_if(lines, &Line::is_up);
   std::ranges::sort(first_up, lines.end(), {}, [](const Line& line) { return std::pair(-line.rates[0], line.id); });
   return lines;
-}
-
-Row row_of(const Line& line, WallTime now) {
-  const json& peer = *line.peer;
-  Row row = first_cells(peer, now);
-  row.push_back(number_cell(count_in(peer, "queued")));
-  for (std::size_t i = 0; i != shown_rates.size(); ++i)
-    row.push_back({.text = rate_text(line.rates[i]),
-                   .tone = line.rates[i] > 0 ? shown_rates[i].tone : Tone::plain,
-                   .is_number = true});
-  row.push_back(number_cell(count_in(part(peer, "delayed"), "waiting")));
-  row.push_back({.text = line.is_up ? std::string{} : text_in(peer, "last_error")});
-  return row;
 }
 
 }  // namespace
@@ -212,15 +194,12 @@ std::string head_line(const json& peers) {
   std::map<std::string, std::size_t> counts;
   for (const json& peer : peers) ++counts[text_in(peer, "state")];
   std::string text = counted(peers.size(), "peer");
-  std::string_view separator = ": ";
-  const auto add = [&](std::string_view state, std::size_t count) {
-    text += fmt::format("{}{} {}", separator, count, state == "given_up" ? "given up" : state);
-    separator = ", ";
-  };
+  if (peers.empty()) return text;
   // The number of peers that are up is shown even if it is 0.
-  if (!peers.empty()) add("up", counts["up"]);
+  text += fmt::format(": {} up", counts["up"]);
   counts.erase("up");
-  for (const auto& [state, count] : counts) add(state, count);
+  for (const auto& [state, count] : counts)
+    text += fmt::format(", {} {}", count, state == "given_up" ? "given up" : state);
   return text;
 }
 
@@ -318,11 +297,17 @@ std::string render_top(const json& before, const json& now_status, WallTime now,
   const std::size_t room = lines == 0 ? all.size() : lines > taken ? lines - taken : 1;
   std::vector<Row> rows{head_row({"PEER", "STATE", "FOR", "CONN", "FLIGHT", "QUEUE", "REQ/S", "REPLY/S", "LOST/S",
                                   "ERR/S", "WAIT", "LAST ERROR"})};
-  for (const Line& line : all) {
-    if (rows.size() > room) break;
-    rows.push_back(row_of(line, now));
+  const std::size_t shown = std::min(room, all.size());
+  for (const Line& line : all | std::views::take(shown)) {
+    Row& row = rows.emplace_back(first_cells(*line.peer, now));
+    row.push_back(number_cell(count_in(*line.peer, "queued")));
+    for (std::size_t i = 0; i != shown_rates.size(); ++i)
+      row.push_back({.text = rate_text(line.rates[i]),
+                     .tone = line.rates[i] > 0 ? shown_rates[i].tone : Tone::plain,
+                     .is_number = true});
+    row.push_back(number_cell(count_in(part(*line.peer, "delayed"), "waiting")));
+    row.push_back({.text = line.is_up ? std::string{} : text_in(*line.peer, "last_error")});
   }
-  const std::size_t shown = rows.size() - 1;
   std::string text = head + render_table(rows, style);
   if (shown < all.size()) text += fmt::format("and {} more\n", all.size() - shown);
   return text;

@@ -1,13 +1,12 @@
 #include "terminal.hpp"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
@@ -16,16 +15,16 @@ namespace lonc::ctl {
 
 namespace {
 
+using std::chrono::milliseconds;
+
 volatile sig_atomic_t end_signal = 0;
 
 void note_signal(int number) { end_signal = number; }
 
-constexpr auto ending_signals = std::to_array({SIGINT, SIGTERM, SIGHUP});
-
 winsize window() {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
-  return size;
+  ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+  return size;  // zeros if it is no terminal
 }
 
 // The value in the environment; empty if it is not set.
@@ -35,9 +34,7 @@ std::string_view variable(const char* name) {
 }
 
 void handle_ending_signals(void (*handler)(int)) {
-  struct sigaction action{};
-  action.sa_handler = handler;
-  for (const int number : ending_signals) ::sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, handler);
 }
 
 }  // namespace
@@ -73,24 +70,22 @@ Screen::~Screen() {
   handle_ending_signals(SIG_DFL);
 }
 
-bool Screen::wants_end(std::chrono::milliseconds time) {
+bool Screen::wants_end(milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
   while (!is_ended_ && end_signal == 0) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    const auto left =
+        std::max(std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()), milliseconds{0});
     pollfd input{.fd = has_input_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
-    if (::poll(&input, 1, static_cast<int>(std::max(left.count(), decltype(left.count()){0}))) > 0) {
-      take_key();
-    } else if (left.count() <= 0) {
+    if (::poll(&input, 1, static_cast<int>(left.count())) > 0) {
+      char key = 0;
+      const ssize_t size = ::read(STDIN_FILENO, &key, 1);
+      const bool is_over = size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN);
+      is_ended_ = is_over || key == 'q' || key == 'Q';
+    } else if (left == milliseconds{0}) {
       return false;
     }
   }
   return true;
-}
-
-void Screen::take_key() {
-  char key = 0;
-  const ssize_t size = ::read(STDIN_FILENO, &key, 1);
-  is_ended_ = size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN) || (size == 1 && (key == 'q' || key == 'Q'));
 }
 
 }  // namespace lonc::ctl

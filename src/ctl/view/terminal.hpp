@@ -33,8 +33,6 @@ class Screen {
   bool wants_end(std::chrono::milliseconds time);
 
  private:
-  void take_key();
-
   bool has_input_ = false;
   bool is_ended_ = false;  // by a key, or the end of the input
   termios before_{};

@@ -25,15 +25,6 @@ std::string cut(std::string text, std::size_t used, const TextStyle& style) {
   return text;
 }
 
-std::vector<std::size_t> widths_of(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i != row.size(); ++i) widths[i] = std::max(widths[i], row[i].text.size());
-  }
-  return widths;
-}
-
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -57,7 +48,11 @@ std::string json_text(const nlohmann::json& value, int indent) {
 Cell number_cell(std::size_t value) { return {.text = std::to_string(value), .tone = Tone::plain, .is_number = true}; }
 
 std::string render_table(const std::vector<Row>& rows, const TextStyle& style) {
-  const std::vector<std::size_t> widths = widths_of(rows);
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i != row.size(); ++i) widths[i] = std::max(widths[i], row[i].text.size());
+  }
   std::string out;
   for (const Row& row : rows) {
     std::size_t last = row.size();

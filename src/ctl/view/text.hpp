@@ -16,7 +16,7 @@ namespace lonc::ctl {
 
 using os::WallTime;
 
-// Lets only printable ASCII reach the terminal: any other byte becomes '?'.
+// Every byte that is not printable ASCII becomes '?'.
 std::string printable(std::string_view text);
 
 // "90s", "3m", "5h", "12d"; a time in the future gives "0s".
