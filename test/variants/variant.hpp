@@ -6,6 +6,4 @@
 int lonc_selected_variant();
 
 // Never at compile time: what is computed there is the same in all variants.
-constexpr bool lonc_variant(int number) {
-  return !std::is_constant_evaluated() && lonc_selected_variant() == number;
-}
+constexpr bool lonc_variant(int number) { return !std::is_constant_evaluated() && lonc_selected_variant() == number; }
