@@ -93,7 +93,8 @@ class NodeCheck {
  private:
   void add(std::vector<Problem> problems) { std::ranges::move(problems, std::back_inserter(problems_)); }
   void add_error(std::string text, std::string remedy) {
-    problems_.push_back(finding(Kind::error, {}, std::move(text), remedy.empty() ? "check its log" : std::move(remedy)));
+    problems_.push_back(
+        finding(Kind::error, {}, std::move(text), remedy.empty() ? "check its log" : std::move(remedy)));
   }
 
   void ask_daemon(const Node& node, const CallTimeouts& timeouts) {
