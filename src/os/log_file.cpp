@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <utility>
 
 namespace lonc::os {
 
@@ -62,6 +63,9 @@ bool LogFile::is_at_path() const {
 // to any file that our user may write. Never waits, as a FIFO would make us do.
 std::error_code LogFile::open() {
   if (is_at_path()) return {};
+  // What was appended before the file was renamed must not be forgotten by the next sync.
+  if (fd_ && std::exchange(has_unsynced_, false) && ::fdatasync(fd_.get()) != 0) lost_ = last_error();
+  is_name_synced_ = false;
   constexpr int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   fd_.reset(::open(path_.c_str(), flags | O_CREAT | O_NOFOLLOW, 0640));
   const bool is_link = !fd_ && errno == ELOOP;
@@ -90,12 +94,28 @@ std::error_code log_fault(const std::string& path) {
   return is_device ? std::error_code() : unfit(Unfit::link);
 }
 
+// A file may be new, and its name not be on the disk yet, whoever has created it. A directory that may not be read
+// cannot be synced; that is no reason to stop.
+std::error_code LogFile::sync_name() const {
+  if (is_name_synced_) return {};
+  const auto slash = path_.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return !fd || ::fsync(fd.get()) == 0 || errno == EINVAL ? std::error_code() : last_error();
+}
+
 std::error_code LogFile::sync() {
   if (!fd_) {
     if (const auto error = open()) return error;
   }
-  if (::fdatasync(fd_.get()) == 0) return {};
-  const std::error_code error = last_error();
+  std::error_code error = std::exchange(lost_, {});
+  if (!error && ::fdatasync(fd_.get()) != 0) error = last_error();
+  if (!error) error = sync_name();
+  has_unsynced_ = false;
+  if (!error) {
+    is_name_synced_ = true;
+    return {};
+  }
   fd_.reset();  // a later sync of the same descriptor would report success
   return error;
 }
@@ -123,6 +143,7 @@ std::error_code LogFile::append(std::string_view line) {
   std::size_t written = 0;
   const auto error =
       torn_ ? write_all(fd_.get(), "\n" + std::string(line), &written) : write_all(fd_.get(), line, &written);
+  has_unsynced_ = has_unsynced_ || written > 0;
   if (!error || written > 0) torn_ = static_cast<bool>(error);
   return error;
 }

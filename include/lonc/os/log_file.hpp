@@ -26,7 +26,7 @@ class LogFile {
   // the space beyond the end of the file if the file system can do that; otherwise only checks the free space.
   std::error_code reserve(std::size_t bytes);
 
-  // Everything appended is on the disk when this returns without an error.
+  // Everything appended is on the disk when this returns without an error, also under its name.
   std::error_code sync();
 
   const std::string& path() const { return path_; }
@@ -34,11 +34,15 @@ class LogFile {
  private:
   bool is_at_path() const;
   std::error_code open();
+  std::error_code sync_name() const;
 
   std::string path_;
   UniqueFd fd_;
   FileId id_;
   bool torn_ = false;  // the file ends in the middle of a line
+  bool has_unsynced_ = false;
+  bool is_name_synced_ = false;
+  std::error_code lost_;  // why what was appended to a file that has been renamed since may not be on the disk
 };
 
 // Why this path cannot be a log: it is a link that does not lead to a device such as /dev/null, or not a plain file. No

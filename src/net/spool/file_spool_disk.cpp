@@ -187,9 +187,17 @@ std::error_code FileSpoolDisk::remove(const std::string& name) {
 }
 
 std::error_code FileSpoolDisk::sync_directory() {
+  // A released message is durable in the spool before it is gone from the quarantine; a quarantined one the other way.
+  if (std::exchange(is_release_unsynced_, false)) {
+    if (const auto error = sync_messages()) return error;
+  }
   if (std::exchange(is_quarantine_unsynced_, false) && quarantine_) {
     if (const auto error = sync(quarantine_.get())) return error;
   }
+  return sync_messages();
+}
+
+std::error_code FileSpoolDisk::sync_messages() {
   const std::error_code error = sync(directory_.get());
   // Once a descriptor has reported its error, a later sync of it would report success.
   if (error) {
@@ -290,6 +298,9 @@ std::error_code FileSpoolDisk::open_quarantine() {
 std::error_code FileSpoolDisk::set_aside(const std::string& name, std::string_view reason) {
   constexpr int most_of_a_name = 1000;
   if (const auto error = open_quarantine()) return error;
+  if (is_release_unsynced_) {
+    if (const auto error = sync_directory()) return error;
+  }
   std::string file = name;
   std::error_code error = os::rename_without_replacing(directory_.get(), name, quarantine_.get(), file);
   for (int number = 1; error == std::errc::file_exists && number != most_of_a_name; ++number) {
@@ -337,10 +348,15 @@ std::error_code FileSpoolDisk::list_quarantine(const std::function<void(const Qu
 
 std::error_code FileSpoolDisk::release(const QuarantinedMessage& message) {
   if (const auto error = open_quarantine()) return error;
+  // The directories are then synced in the other order.
+  if (is_quarantine_unsynced_ && !is_release_unsynced_) {
+    if (const auto error = sync_directory()) return error;
+  }
   if (const auto error = os::rename_without_replacing(quarantine_.get(), message.file, directory_.get(), message.name))
     return error;
   ::unlinkat(quarantine_.get(), (message.file + ".reason").c_str(), 0);
   is_quarantine_unsynced_ = true;
+  is_release_unsynced_ = true;
   return {};
 }
 

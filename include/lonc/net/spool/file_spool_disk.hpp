@@ -83,6 +83,7 @@ class FileSpoolDisk : public core::SpoolDisk {
 
  private:
   std::optional<MessageFile> look_in(int directory, const std::string& name, std::size_t bytes);
+  std::error_code sync_messages();
   std::error_code open_quarantine();
   void write_reason(const std::string& file, const std::string& name, std::string_view reason);
   QuarantinedMessage quarantined(const std::string& file);
@@ -98,6 +99,7 @@ class FileSpoolDisk : public core::SpoolDisk {
   os::LogFile log_;
   core::FileAge file_age_;
   bool is_quarantine_unsynced_ = false;
+  bool is_release_unsynced_ = false;
 };
 
 }  // namespace lonc::net
