@@ -15,7 +15,9 @@ std::string Judge::content_of(std::string_view line) {
 }
 
 void Judge::sent(const Request& request) {
-  ++tallies_[{request.peer, hash_of(content_of(request.line))}].sent;
+  Tally& tally = tallies_[{request.peer, hash_of(content_of(request.line))}];
+  ++tally.sent;
+  tally.period = period_;
   World::get().count("requests");
 }
 
@@ -26,18 +28,19 @@ std::uint64_t Judge::received(int peer, std::string_view line, const std::shared
   } else if (line != "ping" && line != "exit") {
     Tally& tally = tallies_[key];
     tally.batch = batch;
+    tally.period = period_;
     if (++tally.received > tally.sent)
       World::get().violate("sent twice", Judge::id_of(peer) + " got more often than it was asked: " + shown(line));
   }
-  received_.push_back({.peer = peer, .hash = key.second});
-  return received_.size() - 1;
+  received_[++last_received_] = {.peer = peer, .hash = key.second};
+  return last_received_;
 }
 
 std::string Judge::write(WrittenLine line, std::size_t padding) {
-  std::string text = id_of(line.peer) + "-" + std::to_string(written_.size()) + "-";
+  std::string text = id_of(line.peer) + "-" + std::to_string(++last_written_) + "-";
   text.append(padding, 'x');
   line.hash = hash_of(text);
-  written_.push_back(std::move(line));
+  written_[last_written_] = std::move(line);
   return text;
 }
 
@@ -88,13 +91,19 @@ bool Judge::answered(const Request& request, std::string_view line) {
   std::uint64_t number = 0;
   const std::size_t dash = line.find('-');
   if (dash != std::string_view::npos) std::from_chars(line.data() + dash + 1, line.data() + line.size(), number);
-  const WrittenLine* const written = number > 0 && number < written_.size() ? &written_[number] : nullptr;
+  const auto found = written_.find(number);
+  const WrittenLine* const written = found == written_.end() ? nullptr : &found->second;
   if (written == nullptr || written->hash != hash_of(line)) {
     wrong("crossed", request, line, nullptr);
     return true;
   }
-  Received& asked = received_[written->request];
-  if (written->request == 0 || asked.peer != request.peer || asked.hash != hash_of(content)) {
+  const auto of_request = received_.find(written->request);
+  if (of_request == received_.end()) {
+    wrong("crossed", request, line, written);
+    return true;
+  }
+  Received& asked = of_request->second;
+  if (asked.peer != request.peer || asked.hash != hash_of(content)) {
     wrong("crossed", request, line, written);
   } else if (std::exchange(asked.is_answered, true)) {
     wrong("doubled", request, line, written);
@@ -105,9 +114,9 @@ bool Judge::answered(const Request& request, std::string_view line) {
 }
 
 void Judge::filed(int peer, const std::string& name, const std::string& line) {
-  delayed_by_line_[{peer, hash_of(line)}] = delayed_.size();
-  delayed_by_name_[name] = delayed_.size();
-  delayed_.push_back({.peer = peer, .name = name});
+  delayed_by_line_[{peer, hash_of(line)}] = filed_;
+  delayed_by_name_[name] = filed_;
+  delayed_[filed_++] = {.peer = peer, .name = name, .key = {peer, hash_of(line)}, .period = period_};
   World::get().count("delayed");
 }
 
@@ -116,7 +125,7 @@ void Judge::delayed_received(std::size_t number) {
   Delayed& message = delayed_[number];
   std::size_t& latest = latest_delayed_[message.peer];
   if (++message.arrivals == 1) {
-    if (number + 1 < latest) world.violate("order", message.name + " arrives after " + delayed_[latest - 1].name);
+    if (number + 1 < latest) world.violate("order", message.name + " arrives after " + "a later one");
     latest = number + 1;
   } else {
     world.count("delayed_doubled");
@@ -142,16 +151,35 @@ void Judge::set_aside(const std::string& name) {
 
 std::size_t Judge::undelivered() const {
   std::size_t count = 0;
-  for (const Delayed& message : delayed_) count += message.arrivals == 0 && !message.is_set_aside ? 1U : 0U;
+  for (const auto& [number, message] : delayed_) count += message.arrivals == 0 && !message.is_set_aside ? 1U : 0U;
   return count;
 }
 
 void Judge::check_delayed() {
   World& world = World::get();
-  for (const Delayed& message : delayed_) {
+  for (const auto& [number, message] : delayed_) {
     if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
     if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
   }
+}
+
+void Judge::forget_settled(const std::set<std::string>& left) {
+  World& world = World::get();
+  std::erase_if(delayed_, [&](const auto& entry) {
+    const Delayed& message = entry.second;
+    if (message.period == period_ || left.contains(message.name)) return false;
+    if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
+    if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
+    delayed_by_line_.erase(message.key);
+    delayed_by_name_.erase(message.name);
+    return true;
+  });
+  std::erase_if(tallies_, [&](const auto& entry) { return entry.second.period != period_; });
+  received_.erase(received_.begin(), received_.upper_bound(received_before_));
+  written_.erase(written_.begin(), written_.upper_bound(written_before_));
+  received_before_ = last_received_;
+  written_before_ = last_written_;
+  ++period_;
 }
 
 }  // namespace lonc::sim

@@ -62,15 +62,20 @@ class Judge {
   void logged(const std::string& line);
   void set_aside(const std::string& name);
   void check_delayed();
+  // For long runs, at a time when no client waits: drops what was settled before the previous call. What still comes of
+  // that is a violation. `left`: the names of messages that are still in the spool.
+  void forget_settled(const std::set<std::string>& left);
   std::size_t undelivered() const;
 
   static std::string id_of(int peer) { return "p" + std::to_string(peer); }
 
  private:
+  using Key = std::pair<int, std::uint64_t>;  // peer and hash of the line
   struct Tally {
     int sent = 0;
     int received = 0;
     std::shared_ptr<BatchTruth> batch;  // of the latest
+    std::uint64_t period = 0;  // between two calls of forget_settled()
   };
   struct Received {
     int peer = 0;
@@ -80,11 +85,12 @@ class Judge {
   struct Delayed {
     int peer = 0;
     std::string name;
+    Key key;
+    std::uint64_t period = 0;
     int arrivals = 0;
     bool is_named = false;
     bool is_set_aside = false;
   };
-  using Key = std::pair<int, std::uint64_t>;  // peer and hash of the line
 
   static std::string content_of(std::string_view line);
   bool is_excused(const WrittenLine* line, const Tally* tally) const;
@@ -92,9 +98,15 @@ class Judge {
   void delayed_received(std::size_t number);
 
   std::map<Key, Tally> tallies_;
-  std::vector<Received> received_{Received{}};
-  std::vector<WrittenLine> written_{WrittenLine{}};
-  std::vector<Delayed> delayed_;
+  std::map<std::uint64_t, Received> received_;  // by serial number
+  std::map<std::uint64_t, WrittenLine> written_;
+  std::uint64_t last_received_ = 0;
+  std::uint64_t last_written_ = 0;
+  std::map<std::size_t, Delayed> delayed_;
+  std::size_t filed_ = 0;
+  std::uint64_t period_ = 0;
+  std::uint64_t received_before_ = 0;  // up to the end of the previous period
+  std::uint64_t written_before_ = 0;
   std::map<Key, std::size_t> delayed_by_line_;
   std::map<std::string, std::size_t> delayed_by_name_;
   std::map<int, std::size_t> latest_delayed_;  // of each peer, one more than its number

@@ -113,22 +113,16 @@ void note_turn() {
 // world or of lonc's own timers.
 int wait_for_events(int epoll, epoll_event* events, int most, int timeout) {
   World& world = World::get();
-  note_turn();
+  ++state.wake_ups;
   const Time end = timeout < 0 ? Time::max() : world.now() + std::chrono::milliseconds{timeout};
   for (;;) {
     while (world.has_due()) world.run_one();
     const auto found = static_cast<int>(::syscall(SYS_epoll_pwait, epoll, events, most, 0, nullptr, 0));
-    if (found > 0 || timeout == 0) {
-      if (found > 0) ++state.wake_ups;
-      return found;
-    }
+    if (found > 0 || timeout == 0) return found;
     const Time next_time = std::min(end, world.next_event());
     if (next_time == Time::max()) return 0;
     if (next_time > world.now()) world.advance(next_time);
-    if (next_time == end && !world.has_due()) {
-      ++state.wake_ups;
-      return 0;
-    }
+    if (next_time == end && !world.has_due()) return 0;
   }
 }
 
@@ -234,6 +228,7 @@ int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
   if (!is_on || is_thread)
     return static_cast<int>(::syscall(SYS_epoll_pwait, epoll, events, most, timeout, nullptr, 0));
   if (timeout != 0) state.loop = epoll;
+  note_turn();  // a loop that never waits is not known yet
   if (epoll != state.loop) return static_cast<int>(::syscall(SYS_epoll_pwait, epoll, events, most, 0, nullptr, 0));
   return wait_for_events(epoll, events, most, timeout);
 }

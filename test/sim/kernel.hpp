@@ -44,7 +44,7 @@ namespace kernel {
 
 // From here on this process lives in the world.
 void begin(SocketHooks& sockets, DiskHooks& disk);
-// How often lonc's loop has woken.
+// How often lonc's loop has turned, also without waiting.
 std::uint64_t wake_ups();
 // How long the other threads wait until they get to work that was given to them.
 extern Time thread_latency;

@@ -13,11 +13,12 @@
 namespace {
 
 constexpr const char* usage =
-    "usage: lonc-sim [--seeds N] [--seed S] [--jobs N] [--spool] [--trace]\n"
+    "usage: lonc-sim [--seeds N] [--seed S] [--jobs N] [--spool | --days N] [--trace]\n"
     "  --seeds N  how many worlds are simulated (default 100), from --seed on\n"
     "  --seed S   the first of them (default 1); without --seeds, only this one\n"
     "  --jobs N   how many at the same time (default: as many as there are processors)\n"
     "  --spool    only delayed messages, on a disk that loses what was not synced\n"
+    "  --days N   as many quiet days with 50 peers instead of busy seconds; --year: 365 of them\n"
     "  --trace    prints everything that happens, with the time in the world\n";
 
 bool take_number(const char* text, std::uint64_t& number) {
@@ -37,10 +38,13 @@ int main(int argc, char** argv) {
     if (word == "--seeds") number = &options.seeds;
     if (word == "--seed") number = &options.first;
     if (word == "--jobs") number = &options.jobs;
+    if (word == "--days") number = &options.mode.days;
     has_count |= word == "--seeds";
     has_seed |= word == "--seed";
     if (word == "--trace") {
       options.mode.is_tracing = true;
+    } else if (word == "--year") {
+      options.mode.days = 365;
     } else if (word == "--spool") {
       options.mode.is_spool = true;
     } else if (number == nullptr || at + 1 == argc || !take_number(argv[++at], *number)) {
@@ -48,6 +52,6 @@ int main(int argc, char** argv) {
       return word == "--help" ? 0 : 2;
     }
   }
-  if (has_seed && !has_count) options.seeds = 1;
+  if ((has_seed || options.mode.days != 0) && !has_count) options.seeds = 1;
   return lonc::sim::run_seeds(options);
 }

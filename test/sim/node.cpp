@@ -16,8 +16,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <utility>
 
 namespace lonc::sim {
@@ -46,19 +48,36 @@ class Log : public net::LogSink {
       if (!alive.expired()) flush_one();
     });
   }
-  std::uint64_t lines_given() const override { return lines_.size(); }
+  std::uint64_t lines_given() const override { return done_ + lines_.size(); }
   std::uint64_t lines_done() const override { return done_; }
 
  private:
-  void flush_one() { judge_.logged(lines_[done_++]); }
+  void flush_one() {
+    judge_.logged(lines_.front());
+    lines_.pop_front();
+    ++done_;
+  }
 
   Judge& judge_;
-  std::vector<std::string> lines_;
+  std::deque<std::string> lines_;  // not on the disk yet
   std::size_t done_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
-net::PeerConfig draw_config(int peer, Draw& draw, const std::string& path) {
+void use_default_times(core::PeerSettings& engine) {
+  const core::PeerSettings usual;
+  engine.connect_wait = usual.connect_wait;
+  engine.connect_timeout = usual.connect_timeout;
+  engine.pong_timeout = usual.pong_timeout;
+  engine.request_timeout = usual.request_timeout;
+  engine.idle_timeout = usual.idle_timeout;
+  engine.exit_timeout = usual.exit_timeout;
+  engine.pipeline_trust = usual.pipeline_trust;
+  engine.delayed_timeout = usual.delayed_timeout;
+  engine.delayed_first = usual.delayed_first;
+}
+
+net::PeerConfig draw_config(int peer, Draw& draw, const std::string& path, bool is_long) {
   net::PeerConfig config;
   config.engine.peer_id = Judge::id_of(peer);
   config.engine.own_id = "us";
@@ -74,6 +93,8 @@ net::PeerConfig draw_config(int peer, Draw& draw, const std::string& path) {
   config.engine.pipeline_trust = std::chrono::seconds{draw.size(1, 60)};
   config.engine.delayed_timeout = std::chrono::milliseconds{draw.size(500, 5000)};
   config.engine.delayed_first = std::chrono::milliseconds{draw.size(0, 2000)};
+  // The draws are the same, but the times are those that lonc has without a configuration.
+  if (is_long) use_default_times(config.engine);
   config.engine.max_queue = draw.percent(10) ? 3 : 10'000;
   config.engine.max_line_length = draw.percent(10) ? 100'000 : core::default_line_limit;
   config.name = "unused.example";
@@ -87,7 +108,9 @@ net::PeerConfig draw_config(int peer, Draw& draw, const std::string& path) {
 
 struct Node::Life {
   Life(const Node& node, Judge& judge)
-      : log(judge), clients(node.most_clients_), spooler(io, options_in(node.directory_, node.rescan_), log) {}
+      : log(judge),
+        clients(node.most_clients_),
+        spooler(io, options_in(node.directory_, node.is_long_ ? Time(10min) : Time(20s)), log) {}
 
   static net::SpoolerOptions options_in(const std::string& directory, Time rescan) {
     net::SpoolerOptions options{
@@ -108,10 +131,10 @@ struct Node::Life {
   std::size_t undrained = 0;
 };
 
-Node::Node(int peers, std::uint64_t seed, Judge& judge, std::string directory, Time rescan)
+Node::Node(int peers, std::uint64_t seed, Judge& judge, std::string directory, bool is_long)
     : judge_(judge),
       directory_(std::move(directory)),
-      rescan_(rescan),
+      is_long_(is_long),
       draw_(seed, 2),
       client_world_{.judge = judge,
                     .seed = seed,
@@ -129,7 +152,7 @@ Node::Node(int peers, std::uint64_t seed, Judge& judge, std::string directory, T
         std::chrono::microseconds{draw_.of(std::array<int, 6>{0, 100, 1000, 5000, 40'000, 150'000})});
     if (draw_.percent(15)) peers_.back()->serve_at_most(draw_.size(1, 2));
     peers_.back()->refuses_delayed = draw_.percent(10);
-    configs_.push_back(draw_config(peer, draw_, path_of(peer)));
+    configs_.push_back(draw_config(peer, draw_, path_of(peer), is_long_));
     applied_at_.push_back(-1h);
     const auto& engine = configs_.back().engine;
     longest_timeout_ = std::max(longest_timeout_, engine.request_timeout + engine.connect_wait);
@@ -233,7 +256,7 @@ void Node::apply(int peer, Draw draw) {
   net::PeerConfig& config = configs_[static_cast<std::size_t>(peer)];
   const std::string address = config.address;
   applied_at_[static_cast<std::size_t>(peer)] = World::get().now();
-  config = draw_config(peer, draw, path_of(peer));
+  config = draw_config(peer, draw, path_of(peer), is_long_);
   config.address = draw.percent(50) ? address : address_of(peer, static_cast<int>(draw.size(1, 2)));
   if (config.address != address) World::get().count("moves");
   longest_timeout_ = std::max(longest_timeout_, config.engine.request_timeout + config.engine.connect_wait);
@@ -334,6 +357,16 @@ void Node::look_into_quarantine() {
   const std::string quarantine = directory_ + "/delayed/quarantine";
   if (!std::filesystem::exists(quarantine)) return;
   for (const auto& entry : std::filesystem::directory_iterator(quarantine)) judge_.set_aside(entry.path().filename());
+}
+
+void Node::forget_settled() {
+  look_into_quarantine();
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/delayed"))
+    left.insert(entry.path().filename());
+  judge_.forget_settled(left);
+  std::erase_if(clients_, [](const auto& client) { return client->is_over(); });
+  std::erase_if(clients_by_name_, [](const auto& entry) { return entry.second->is_over(); });
 }
 
 void Node::check_limits() {

@@ -21,8 +21,8 @@ namespace lonc::sim {
 
 class Node : public SocketHooks, public DiskHooks {
  public:
-  // `rescan`: how often the spool looks into its directory.
-  Node(int peers, std::uint64_t seed, Judge& judge, std::string directory, Time rescan);
+  // `is_long`: with settings as they are usual, for days instead of seconds.
+  Node(int peers, std::uint64_t seed, Judge& judge, std::string directory, bool is_long);
   ~Node() override;
 
   // Lets lonc and the world live until `end`.
@@ -51,6 +51,8 @@ class Node : public SocketHooks, public DiskHooks {
   // Counts what is in the quarantine as set aside.
   void look_into_quarantine();
   void check_limits();
+  // Drops clients that have left, and in the judge what was settled before the previous call.
+  void forget_settled();
 
   // --- what lonc does
   int connecting(int fd, int peer, int place) override;
@@ -73,7 +75,7 @@ class Node : public SocketHooks, public DiskHooks {
 
   Judge& judge_;
   const std::string directory_;
-  const Time rescan_;
+  const bool is_long_;
   Draw draw_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<net::PeerConfig> configs_;

@@ -182,6 +182,7 @@ void Peer::read(const Shared& connection) {
   }
   connection->in.erase(0, from);
   connection->consumed += from;
+  std::erase_if(connection->writes, [&](const auto& write) { return write.first <= connection->consumed; });
 }
 
 void Peer::line(const Shared& connection, std::string line, Time written_at) {

@@ -16,15 +16,18 @@ namespace {
 
 constexpr Time to_settle = 200s;  // all faults are over: a back-off ends within a minute
 constexpr Time quiet_time = 300s;
+constexpr Time night_start = 2h;  // what the day has begun is over
+constexpr int wake_ups_in_a_minute = 6;  // for each peer, if all of them are away
 
 class Run {
  public:
   Run(const Script& script, const std::string& directory)
-      : script_(script), node_(script.peers, script.seed, judge_, directory, 20s) {}
+      : script_(script), node_(script.peers, script.seed, judge_, directory, script.is_long) {}
 
   void all() {
     World& world = World::get();
     for (const Entry& entry : script_.entries) world.at(entry.at, [this, &entry] { act(entry); });
+    if (script_.is_long) live_days();
     node_.run_until(script_.end);
     world.trace("script", "is over: everything is well from here on");
     node_.heal();
@@ -37,6 +40,7 @@ class Run {
   }
 
  private:
+  void live_days();
   static std::string draw_line(Draw& draw, std::uint64_t number);
   Client::Plan draw_plan(Draw& draw);
   void act(const Entry& entry);
@@ -54,6 +58,22 @@ class Run {
   std::uint64_t clients_ = 0;
   std::uint64_t lines_ = 0;
 };
+
+// Every night is silent, and then what is settled is forgotten.
+void Run::live_days() {
+  World& world = World::get();
+  for (Time day{0}; day < script_.end; day += 24h) {
+    node_.run_until(day + night_start);
+    const std::uint64_t before = kernel::wake_ups();
+    node_.run_until(day + night_end);
+    const std::uint64_t wake_ups = kernel::wake_ups() - before;
+    world.count("night_wake_ups", wake_ups);
+    const auto most = static_cast<std::uint64_t>((night_end - night_start) / 1min) *
+                      static_cast<std::uint64_t>(wake_ups_in_a_minute * script_.peers);
+    if (wake_ups > most) world.violate("not quiet", std::to_string(wake_ups) + " times awake in a night");
+    node_.forget_settled();
+  }
+}
 
 // Of every length; a longer one is different from all others.
 std::string Run::draw_line(Draw& draw, std::uint64_t number) {
@@ -114,8 +134,10 @@ void Run::act(const Entry& entry) {
 }
 
 void Run::peer_state(Peer& peer, Draw& draw) {
-  peer.enter(static_cast<Peer::State>(draw.below(10)),
-             std::chrono::milliseconds{draw.below(draw.percent(30) ? 20'000 : 3000)});
+  const auto state = static_cast<Peer::State>(draw.below(10));
+  if (script_.is_long)
+    return peer.enter(state, std::chrono::minutes{draw.percent(80) ? draw.size(1, 180) : draw.size(180, 4320)});
+  peer.enter(state, std::chrono::milliseconds{draw.below(draw.percent(30) ? 20'000 : 3000)});
 }
 
 void Run::peer_act(Peer& peer, Draw& draw) {
@@ -125,6 +147,7 @@ void Run::peer_act(Peer& peer, Draw& draw) {
     case 1:
       return peer.close_all(true);
     case 2:
+      if (script_.is_long) return peer.restart(std::chrono::seconds{draw.size(1, 600)});
       return peer.restart(std::chrono::milliseconds{draw.below(5000)});
     case 3:
       return peer.speak_unasked({});

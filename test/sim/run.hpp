@@ -3,12 +3,14 @@
 
 #include "sim/script.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace lonc::sim {
 
 struct Mode {
   bool is_tracing = false;
+  std::uint64_t days = 0;  // 0: a script of seconds; otherwise one of as many quiet days, with 50 peers
   bool is_spool = false;  // spool_run.hpp; a script has only a seed then
 };
 

@@ -41,6 +41,29 @@ Script draw_script(std::uint64_t seed) {
   return script;
 }
 
+Script draw_days(std::uint64_t seed, std::uint64_t days) {
+  Draw draw(seed, 4);
+  Script script{.seed = seed, .peers = 50, .end = days * 24h, .is_long = true};
+  for (std::uint64_t day = 0; day != days; ++day) {
+    for (std::size_t count = draw.size(20, 40); count != 0; --count) {
+      const Time time = day * 24h + night_end + std::chrono::milliseconds{draw.below((24h - night_end) / 1ms)};
+      const std::uint64_t kind = draw.below(100);
+      script.entries.push_back({.at = time,
+                                .kind = kind < 60   ? Entry::Kind::client
+                                        : kind < 72 ? Entry::Kind::message
+                                        : kind < 82 ? Entry::Kind::answer_fault
+                                        : kind < 86 ? Entry::Kind::peer_state
+                                        : kind < 94 ? Entry::Kind::peer_act
+                                        : kind < 99 ? Entry::Kind::operate
+                                                    : Entry::Kind::disk,
+                                .peer = static_cast<int>(draw.below(static_cast<std::uint64_t>(script.peers))),
+                                .draw = draw.next()});
+    }
+  }
+  std::ranges::stable_sort(script.entries, {}, &Entry::at);
+  return script;
+}
+
 std::string describe(const Entry& entry) {
   static constexpr std::array<const char*, 7> kinds{"client",  "answer fault", "peer state", "peer act",
                                                     "operate", "disk",         "message"};

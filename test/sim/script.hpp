@@ -19,14 +19,19 @@ struct Entry {
   std::uint64_t draw = 0;  // from which its details are drawn
 };
 
+inline constexpr Time night_end = 6h;  // of each day, before which a long script does nothing
+
 struct Script {
   std::uint64_t seed = 0;
   int peers = 1;
   Time end{};  // of the faults
+  bool is_long = false;  // days, in which little happens
   std::vector<Entry> entries{};
 };
 
 Script draw_script(std::uint64_t seed);
+// 50 peers: requests by day, silence at night, outages of minutes to days.
+Script draw_days(std::uint64_t seed, std::uint64_t days);
 std::string describe(const Entry& entry);
 
 }  // namespace lonc::sim

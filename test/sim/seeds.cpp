@@ -30,6 +30,7 @@ namespace lonc::sim {
 namespace {
 
 constexpr unsigned longest_seed = 120;  // seconds of real time: it hangs
+constexpr unsigned longest_days = 900;
 constexpr std::size_t most_attempts = 400;  // to make a failure smaller
 
 // What a world left: NAME COUNT lines, then perhaps a violation.
@@ -85,7 +86,7 @@ class Child {
 
  private:
   [[noreturn]] void live(const Script& script, const Mode& mode, int report) const {
-    ::alarm(longest_seed);
+    ::alarm(mode.days == 0 ? longest_seed : longest_days);
     World& world = World::get();
     const auto leave = [&](const std::string& violation) {
       std::string text;
@@ -148,6 +149,7 @@ Script shrink(Script script, const std::string& violation) {
 
 void show_failure(const Script& script, const Outcome& outcome, bool is_spool) {
   std::printf("seed %llu: %s\n", static_cast<unsigned long long>(script.seed), outcome.violation.c_str());
+  if (script.is_long) return;  // to repeat it so often takes too long
   const Script small = shrink(script, outcome.violation);
   if (!is_spool) std::printf("the same with %zu of its %zu entries:\n", small.entries.size(), script.entries.size());
   run_one(small, {.is_tracing = true, .is_spool = is_spool});
@@ -271,7 +273,9 @@ int run_seeds(const Options& options) {
   constexpr std::uint64_t enough = 3;  // failures
   while ((next != end && totals.violations < enough) || !running.empty()) {
     while (running.size() < jobs && next != end && totals.violations < enough) {
-      Script script = options.mode.is_spool ? Script{.seed = next} : draw_script(next);
+      Script script = options.mode.is_spool    ? Script{.seed = next}
+                      : options.mode.days != 0 ? draw_days(next, options.mode.days)
+                                               : draw_script(next);
       ++next;
       auto child = std::make_unique<Child>(script, options.mode);
       running.push_back({std::move(script), std::move(child)});
