@@ -18,7 +18,7 @@ constexpr const char* usage =
     "  --seed S   the first of them (default 1); without --seeds, only this one\n"
     "  --jobs N   how many at the same time (default: as many as there are processors)\n"
     "  --spool    only delayed messages, on a disk that loses what was not synced\n"
-    "  --days N   as many quiet days with 50 peers instead of busy seconds; --year: 365 of them\n"
+    "  --days N   as many quiet days with 50 peers instead of busy seconds\n"
     "  --trace    prints everything that happens, with the time in the world\n";
 
 bool take_number(const char* text, std::uint64_t& number) {
@@ -43,8 +43,6 @@ int main(int argc, char** argv) {
     has_seed |= word == "--seed";
     if (word == "--trace") {
       options.mode.is_tracing = true;
-    } else if (word == "--year") {
-      options.mode.days = 365;
     } else if (word == "--spool") {
       options.mode.is_spool = true;
     } else if (number == nullptr || at + 1 == argc || !take_number(argv[++at], *number)) {

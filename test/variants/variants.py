@@ -28,8 +28,10 @@ def hard(number, title, after, old, new):
 easy(1, "surplus lines of a batch are ignored",
      "Batch::Verdict Batch::verdict", "if (lines_.has_surplus())", "if (!$V && lines_.has_surplus())")
 easy(2, "the answer to the fence is not compared",
-     "Batch::Verdict Batch::verdict", "(is_fenced() && !is_fence_answer(lines_.back()))",
-     "(!$V && is_fenced() && !is_fence_answer(lines_.back()))")
+     "Batch::Verdict Batch::verdict", "(is_fenced() && !has_fence_answers())",
+     "(!$V && is_fenced() && !has_fence_answers())")
+hard(130, "the answer to a client's own ping is not compared",
+     "bool Batch::has_fence_answers", "if (requests_[i].word == fence &&", "if (!$V && requests_[i].word == fence &&")
 easy(3, "half a line behind a batch is ignored",
      "Batch::Verdict Batch::verdict", "if (is_mid_line ||", "if ((is_mid_line && !$V) ||")
 hard(4, "the beginning of the peer's id is taken for the answer to the fence",

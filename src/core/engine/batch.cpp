@@ -91,8 +91,16 @@ bool Batch::is_fence_answer(std::string_view line) const {
 Batch::Verdict Batch::verdict(bool is_mid_line) const {
   if (lines_.has_surplus()) return Verdict::wrong;
   if (!lines_.is_complete()) return Verdict::open;
-  if (is_mid_line || (is_fenced() && !is_fence_answer(lines_.back()))) return Verdict::wrong;
+  if (is_mid_line || (is_fenced() && !has_fence_answers())) return Verdict::wrong;
   return Verdict::complete;
+}
+
+// A client's own ping is answered like the fence. If it were not compared, its answer would pass for that to the fence
+// when a surplus line precedes it.
+bool Batch::has_fence_answers() const {
+  for (std::size_t i = 0; i != requests_.size(); ++i)
+    if (requests_[i].word == fence && !is_fence_answer(lines_[i])) return false;
+  return is_fence_answer(lines_.back());
 }
 
 std::string Batch::describe() const {

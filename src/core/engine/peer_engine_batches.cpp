@@ -235,7 +235,7 @@ void PeerEngine::reply_lines(TimePoint now, Connection& connection, bool is_mid_
       // Two lines for one request, and the second is not a copy of the first: the fence was answered with something
       // else.
       if (is_first_batch(now, connection) && batch.lines() == 2 && !is_mid_line && batch.answer(0) != batch.answer(1) &&
-          !batch.is_fence_answer(batch.answer(0)))
+          !batch.is_fence_answer(batch.answer(0)) && !batch.is_fence_answer(batch.answer(1)))
         return answer_without_fence(now, connection);
       // Another lond with another id may be there by now.
       if (!connection.has_answered) pong_sent_ = false;

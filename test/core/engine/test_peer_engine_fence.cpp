@@ -183,6 +183,23 @@ TEST_CASE("a client's own ping is answered like other requests") {
   CHECK(h.take() == "reply 1 msul3");
 }
 
+// Its answer and that to the fence are the same line, so only the first line shows that one is too many.
+TEST_CASE("a late copy of an answer is not the answer to a client's own ping") {
+  EngineHarness h(batched());
+  h.come_up();
+  const bool is_first = GENERATE(true, false);
+  if (!is_first) {
+    h.ask(1, "get:1");
+    h.take();
+    h.lines(1, {"a", "msul3"});
+    CHECK(h.take() == "reply 1 a");
+  }
+  h.ask(2, "ping");
+  CHECK(h.take() == "write 1 ping + ping");
+  h.lines(1, {"a", "msul3"});
+  CHECK(h.take() == (is_first ? "close 1; reply 2 con_lost" : "close 1; reply 2 con_lost; open 2"));
+}
+
 TEST_CASE("a peer that does not answer the fence gets one request at a time without it, and no answer is lost") {
   EngineHarness h(batched(4, 1));
   h.come_up();

@@ -117,6 +117,8 @@ class Batch {
   std::size_t lines() const { return lines_.size(); }
 
  private:
+  bool has_fence_answers() const;
+
   std::vector<Request> requests_;
   TimePoint written_{};
   std::string fence_answers_;
