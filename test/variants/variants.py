@@ -25,8 +25,6 @@ def hard(number, title, after, old, new):
 
 # --- a batch and its lines
 
-easy(1, "surplus lines of a batch are ignored",
-     "Batch::Verdict Batch::verdict", "if (lines_.has_surplus())", "if (!$V && lines_.has_surplus())")
 easy(2, "the answer to the fence is not compared",
      "Batch::Verdict Batch::verdict", "(is_fenced() && !has_fence_answers())",
      "(!$V && is_fenced() && !has_fence_answers())")
@@ -37,8 +35,6 @@ easy(3, "half a line behind a batch is ignored",
 hard(4, "the beginning of the peer's id is taken for the answer to the fence",
      "bool Batch::is_fence_answer", "if (rest.substr(0, end) == line)",
      "if ($V ? rest.substr(0, end).starts_with(line) : rest.substr(0, end) == line)")
-hard(5, "a ping request of a client is treated like any other where line ends are doubled",
-     "void Batch::begin", "requests_[0].word != fence", "($V || requests_[0].word != fence)")
 hard(6, "a fence that is answered before the last request is not noticed",
      "bool has_early_fence() const", "return is_fenced()", "return !$V && is_fenced()")
 hard(7, "the answer to the fence is taken for the sole answer to a request",

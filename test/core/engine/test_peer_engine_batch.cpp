@@ -54,7 +54,9 @@ TEST_CASE("a batch has at most pipeline-depth requests") {
 
 TEST_CASE("a request that is encrypted or not on pipeline-safe is sent alone, in its turn") {
   const std::string other = GENERATE("put:2", "encrypt:get:2", "getter:2", "", "exit:2");
-  Proven h;
+  PeerSettings settings = batched();
+  settings.pipeline_safe = *CommandSet::parse("get, encrypt");
+  Proven h(settings);
   h.ask(1, "get:1");
   h.advance(1us);
   h.ask(2, other);

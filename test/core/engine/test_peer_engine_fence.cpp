@@ -200,6 +200,33 @@ TEST_CASE("a late copy of an answer is not the answer to a client's own ping") {
   CHECK(h.take() == (is_first ? "close 1; reply 2 con_lost" : "close 1; reply 2 con_lost; open 2"));
 }
 
+TEST_CASE("a surplus line is noticed even if the answer behind it reads like that to the fence") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "get:id");
+  h.take();
+  h.lines(1, {"late", "msul3", "msul3"});
+  CHECK(h.take() == "close 1; reply 1 con_lost");
+}
+
+TEST_CASE("a duplicate first answer does not make the peer one without a fence") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "put:1");
+  h.take();
+  h.lines(1, {"ok", "ok"});
+  CHECK(h.take() == "close 1; reply 1 con_lost");
+  CHECK(h.engine.status().counters.out_of_turn == 1);
+}
+
+TEST_CASE("only a whole id of the peer is the answer to the fence") {
+  Proven h;
+  h.ask(1, "get:1");
+  h.take();
+  h.lines(1, {"a", GENERATE("m", "msul", "msul33", "sul3", " msul3")});
+  CHECK(h.take() == "close 1; reply 1 con_lost; open 2");
+}
+
 TEST_CASE("a peer that does not answer the fence gets one request at a time without it, and no answer is lost") {
   EngineHarness h(batched(4, 1));
   h.come_up();

@@ -95,6 +95,23 @@ TEST_CASE("lines that have not been taken yet are kept while more arrive") {
   CHECK(lines == Lines{"second", "thi" + std::string(50'000, 'x')});
 }
 
+// The rest of a buffer is moved to its front, or to another buffer.
+TEST_CASE("the rest behind a line is kept whatever their lengths") {
+  for (const std::size_t first : {1U, 4'000U, 4'607U, 4'608U, 7'000U, 11'000U, 16'383U, 40'000U, 70'000U}) {
+    for (const std::size_t rest : {1U, 2U, 4'095U, 4'096U, 4'097U, 5'500U, 11'776U, 11'777U, 16'384U, 30'000U}) {
+      std::string text(rest, '\0');
+      for (std::size_t i = 0; i != rest; ++i) text[i] = static_cast<char>('a' + (i + i / 26) % 26);
+      LineFramer framer{100'000};
+      std::vector<std::string> lines;
+      receive(framer, std::string(first, 'x') + "\n" + text);
+      take(framer, lines);
+      receive(framer, "end\n");
+      take(framer, lines);
+      REQUIRE(lines == Lines{std::string(first, 'x'), text + "end"});
+    }
+  }
+}
+
 TEST_CASE("every split of a stream into two or three pieces gives the same lines") {
   const std::string stream = "ping\n\nput:a:b\n12345678\n123456789\nxxxxxxxxxxxxxxxxx\r\nlast\nrest";
   const Lines expected{"ping", "", "put:a:b", "12345678", "!", "!", "last"};
