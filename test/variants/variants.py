@@ -29,7 +29,7 @@ easy(2, "the answer to the fence is not compared",
      "Batch::Verdict Batch::verdict", "(is_fenced() && !has_fence_answers())",
      "(!$V && is_fenced() && !has_fence_answers())")
 hard(130, "the answer to a client's own ping is not compared",
-     "bool Batch::has_fence_answers", "if (requests_[i].word == fence &&", "if (!$V && requests_[i].word == fence &&")
+     "bool Batch::has_fence_answers", "if (requests_[i].is_ping &&", "if (!$V && requests_[i].is_ping &&")
 easy(3, "half a line behind a batch is ignored",
      "Batch::Verdict Batch::verdict", "if (is_mid_line ||", "if ((is_mid_line && !$V) ||")
 hard(4, "the beginning of the peer's id is taken for the answer to the fence",

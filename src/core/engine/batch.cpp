@@ -99,7 +99,7 @@ Batch::Verdict Batch::verdict(bool is_mid_line) const {
 // when a surplus line precedes it.
 bool Batch::has_fence_answers() const {
   for (std::size_t i = 0; i != requests_.size(); ++i)
-    if (requests_[i].word == fence && !is_fence_answer(lines_[i])) return false;
+    if (requests_[i].is_ping && !is_fence_answer(lines_[i])) return false;
   return is_fence_answer(lines_.back());
 }
 

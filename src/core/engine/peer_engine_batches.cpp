@@ -125,7 +125,10 @@ void PeerEngine::send_queued(TimePoint now, Connection& connection) {
   wire_.reserve(bytes);
   for (std::size_t number = 0; number != together; ++number) {
     const QueuedRequest& next = queue_.together(number);
-    outgoing_.push_back({.client = next.client, .accepted = next.accepted, .word = command_word(next.line)});
+    outgoing_.push_back({.client = next.client,
+                         .accepted = next.accepted,
+                         .is_ping = next.line == Batch::fence,
+                         .word = command_word(next.line)});
     wire_.append(next.line).push_back('\n');
   }
   wire_.append(Batch::fence);
@@ -135,6 +138,7 @@ void PeerEngine::send_queued(TimePoint now, Connection& connection) {
 bool PeerEngine::send(TimePoint now, Connection& connection, Batch::Request request, std::string_view line,
                       bool is_together) {
   request.word = command_word(line);
+  request.is_ping = line == Batch::fence;
   // lond closes the connection after its answer to `exit`.
   const bool is_fenced = policy_.is_fenced(now, settings_.pipeline_depth) && request.word != "exit";
   outgoing_.push_back(std::move(request));

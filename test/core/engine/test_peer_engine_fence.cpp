@@ -200,6 +200,15 @@ TEST_CASE("a late copy of an answer is not the answer to a client's own ping") {
   CHECK(h.take() == (is_first ? "close 1; reply 2 con_lost" : "close 1; reply 2 con_lost; open 2"));
 }
 
+TEST_CASE("the answer to an encrypted ping of a client is not compared with that to the fence") {
+  EngineHarness h(batched());
+  h.come_up();
+  h.ask(1, "encrypt:ping");
+  h.take();
+  h.lines(1, {"enc:4:9d9dd89823d2a488", "msul3"});
+  CHECK(h.take() == "reply 1 ping");
+}
+
 TEST_CASE("a surplus line is noticed even if the answer behind it reads like that to the fence") {
   EngineHarness h(batched());
   h.come_up();

@@ -62,6 +62,7 @@ class Batch {
     TimePoint accepted{};  // for a delayed message: when it was written
     bool is_delayed = false;  // from the disk: there is no client
     bool is_answered = false;  // its client has timed out: the answer goes to nobody
+    bool is_ping = false;  // a ping in clear text, which the peer answers like the fence
     std::string word{};  // the command word, so short that it never needs heap memory
   };
 
