@@ -198,7 +198,7 @@ AdminServer::~AdminServer() {
 void AdminServer::start(AdminListener listener) {
   boost::asio::dispatch(strand_, [this, listener = std::move(listener)]() mutable {
     listener_.emplace(std::move(listener));
-    watched_.emplace(strand_, listener_->fd());
+    watched_.emplace(strand_);
     run(nullptr, accept_all());
   });
 }
@@ -219,14 +219,20 @@ net::Task<void> AdminServer::accept_all() {
   while (listener_) {
     const std::error_code error = accept_some(listener_->fd());
     const bool is_lasting = error && error.value() != EAGAIN && error.value() != ECONNABORTED && error.value() != EINTR;
-    // Without this pause, accept() would fail again at once for lack of a descriptor.
-    if (is_lasting) {
+    // Without this pause, what failed would fail again at once, for lack of a descriptor or of memory.
+    if (is_lasting || !watch()) {
       pause_.expires_after(pause_time);
       co_await pause_.async_wait(into(ignored));
     } else {
       co_await watched_->async_wait(boost::asio::posix::descriptor_base::wait_read, into(ignored));
     }
   }
+}
+
+bool AdminServer::watch() {
+  boost::system::error_code error;
+  if (!watched_->is_open()) watched_->assign(listener_->fd(), error);
+  return !error;
 }
 
 void AdminServer::renew() {
@@ -242,8 +248,7 @@ void AdminServer::renew() {
   if (!old) return;
   Reported unbounded;
   report(unbounded, "The admin socket was gone and has been created again");
-  watched_->release();
-  watched_->assign(listener_->fd());
+  watched_->release();  // accept_all() watches the new one
   while (!accept_some(old.get())) continue;
 }
 

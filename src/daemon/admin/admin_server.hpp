@@ -144,6 +144,8 @@ class AdminServer {
 
   net::Task<void> accept_all();
   void renew();
+  // Watches the listener if it is not watched yet. False if the system refuses that.
+  bool watch();
   // Some of the connections that wait at the socket. Returns why there are no more; nothing if there may be.
   std::error_code accept_some(int listening);
   void admit(os::UniqueFd fd);
