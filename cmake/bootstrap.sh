@@ -48,6 +48,8 @@ usage: cmake/bootstrap.sh COMMAND
              run lonc in simulated worlds, in virtual time; options are those of lonc-sim (1,000 seeds without any)
   variants [OPTION]...
              try the planted faults: tests or the simulator must catch each; options are those of test/variants/run.py
+  faults [OPTION]...
+             make system calls of lonc fail, and judge what follows; options are those of test/faults/run.py
   node [OPTION]...
              make the Debian package, and test it: its contents, its installation, and a booted node (as root);
              options are those of cmake/test_summary.py
@@ -169,6 +171,12 @@ variants() {
   exec python3 -B "$root/test/variants/run.py" --build "$root/build/dev" --jobs "$(nproc)" "$@"
 }
 
+faults() {
+  install_missing "${packages_build[@]}" "${packages_demo[@]}"
+  build_dev lonc loncctl lond-standin lonc-load lonc_fault_calls
+  exec python3 -B "$root/test/faults/run.py" --library "$root/build/dev/test/faults/libfault.so" "$@"
+}
+
 node() {
   install_missing "${packages_build[@]}" "${packages_node[@]}"
   local options
@@ -211,6 +219,7 @@ case ${1:-} in
   chaos) chaos "${@:2}" ;;
   sim) sim "${@:2}" ;;
   variants) variants "${@:2}" ;;
+  faults) faults "${@:2}" ;;
   node) node "${@:2}" ;;
   install) install_groups "${@:2}" ;;
   packages) print_packages ;;

@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 extern "C" void* __libc_malloc(std::size_t size);
 
@@ -102,6 +105,12 @@ Function* next(Function*, const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
+// A connection that a send finds broken is broken for reading, too.
+void break_connection(int fd, std::int32_t error) {
+  if (error == EPIPE || error == ECONNRESET) shutdown(fd, SHUT_RDWR);
+  errno = error;
+}
+
 // Which kind a read or a write of this descriptor is. Event and timer descriptors cannot fail.
 Kind kind_of(int fd, Kind file, Kind network) {
   const int before = errno;
@@ -109,22 +118,28 @@ Kind kind_of(int fd, Kind file, Kind network) {
   const bool is_known = fstat(fd, &status) == 0;
   errno = before;
   if (!is_known) return none;
+  if (fd <= STDERR_FILENO) return none;  // it must be able to say what is wrong
   if (S_ISSOCK(status.st_mode)) return network;
   return S_ISREG(status.st_mode) ? file : none;
 }
 
 std::atomic<int> inotify_descriptor{-1};
 
+// Asio adds these once, when it starts, and does not look at the result: nobody could react.
+bool is_own_of_asio(int fd) {
+  const int before = errno;
+  std::array<char, 64> link{};
+  std::array<char, 32> path{};
+  std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", fd);
+  const bool is_known = readlink(path.data(), link.data(), link.size() - 1) > 0;
+  errno = before;
+  const std::string_view target = link.data();
+  return is_known && (target == "anon_inode:[eventfd]" || target == "anon_inode:[timerfd]");
+}
+
 std::int32_t fault_of(int fd, Kind file, Kind network) {
   const Kind kind = kind_of(fd, file, network);
   return kind == none ? 0 : fault(kind);
-}
-
-// A connection that reports one of these is over: reading says so as well.
-std::int32_t fault_of_stream(int fd, Kind kind) {
-  const std::int32_t error = fault(kind);
-  if (error == EPIPE || error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH) shutdown(fd, SHUT_RDWR);
-  return error;
 }
 
 }  // namespace
@@ -175,7 +190,7 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t length)
 
 ssize_t recv(int fd, void* data, std::size_t size, int flags) {
   REAL(recv);
-  if (const auto error = fault_of_stream(fd, recv_call)) {
+  if (const auto error = fault(recv_call)) {
     if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), flags);
     errno = error;
     return -1;
@@ -185,7 +200,7 @@ ssize_t recv(int fd, void* data, std::size_t size, int flags) {
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
   REAL(recvmsg);
-  const auto error = fault_of_stream(fd, recv_call);
+  const auto error = fault(recv_call);
   if (error && error != is_short) {
     errno = error;
     return -1;
@@ -195,9 +210,9 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) {
 
 ssize_t send(int fd, const void* data, std::size_t size, int flags) {
   REAL(send);
-  if (const auto error = fault_of_stream(fd, send_call)) {
+  if (const auto error = fault(send_call)) {
     if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), flags);
-    errno = error;
+    break_connection(fd, error);
     return -1;
   }
   return real(fd, data, size, flags);
@@ -205,9 +220,9 @@ ssize_t send(int fd, const void* data, std::size_t size, int flags) {
 
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   REAL(sendmsg);
-  if (const auto error = fault_of_stream(fd, sendmsg_call)) {
+  if (const auto error = fault(sendmsg_call)) {
     if (error != is_short) {
-      errno = error;
+      break_connection(fd, error);
       return -1;
     }
     for (std::size_t i = 0; i < message->msg_iovlen; ++i)
@@ -224,7 +239,8 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
 
 int epoll_ctl(int fd, int operation, int descriptor, epoll_event* event) noexcept {
   REAL(epoll_ctl);
-  if (operation != EPOLL_CTL_DEL) FAIL_AS(epoll_ctl_call, -1)
+  // The kernel allocates nothing for the others.
+  if (operation == EPOLL_CTL_ADD && !is_own_of_asio(descriptor)) FAIL_AS(epoll_ctl_call, -1)
   return real(fd, operation, descriptor, event);
 }
 
