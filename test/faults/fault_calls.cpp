@@ -108,7 +108,22 @@ Function* next(Function*, const char* name) {
 // A connection that a send finds broken is broken for reading, too.
 void break_connection(int fd, std::int32_t error) {
   if (error == EPIPE || error == ECONNRESET) shutdown(fd, SHUT_RDWR);
+}
+
+constexpr std::size_t all = SIZE_MAX;
+
+// Makes `call` with the size, with one byte, or not at all.
+template <class Call>
+ssize_t transfer(std::int32_t error, std::size_t size, Call call) {
+  if (error == 0) return call(size);
+  if (error == is_short) return call(std::min<std::size_t>(size, 1));
   errno = error;
+  return -1;
+}
+
+// The third argument of open(), which is there only if it may create a file.
+mode_t mode_of(int flags, va_list list) {
+  return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, mode_t) : mode_t{0};
 }
 
 // Which kind a read or a write of this descriptor is. Event and timer descriptors cannot fail.
@@ -190,12 +205,7 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t length)
 
 ssize_t recv(int fd, void* data, std::size_t size, int flags) {
   REAL(recv);
-  if (const auto error = fault(recv_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), flags);
-    errno = error;
-    return -1;
-  }
-  return real(fd, data, size, flags);
+  return transfer(fault(recv_call), size, [&](std::size_t part) { return real(fd, data, part, flags); });
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
@@ -210,31 +220,25 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) {
 
 ssize_t send(int fd, const void* data, std::size_t size, int flags) {
   REAL(send);
-  if (const auto error = fault(send_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), flags);
-    break_connection(fd, error);
-    return -1;
-  }
-  return real(fd, data, size, flags);
+  const auto error = fault(send_call);
+  break_connection(fd, error);
+  return transfer(error, size, [&](std::size_t part) { return real(fd, data, part, flags); });
 }
 
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   REAL(sendmsg);
-  if (const auto error = fault(sendmsg_call)) {
-    if (error != is_short) {
-      break_connection(fd, error);
-      return -1;
-    }
-    for (std::size_t i = 0; i < message->msg_iovlen; ++i)
-      if (message->msg_iov[i].iov_len > 0) {
-        iovec first{message->msg_iov[i].iov_base, 1};
-        msghdr less = *message;
-        less.msg_iov = &first;
-        less.msg_iovlen = 1;
-        return real(fd, &less, flags);
-      }
-  }
-  return real(fd, message, flags);
+  const auto error = fault(sendmsg_call);
+  break_connection(fd, error);
+  return transfer(error, all, [&](std::size_t part) {
+    iovec* const end = message->msg_iov + message->msg_iovlen;
+    iovec* const first = std::find_if(message->msg_iov, end, [](const iovec& piece) { return piece.iov_len > 0; });
+    if (part == all || first == end) return real(fd, message, flags);
+    iovec piece{first->iov_base, part};
+    msghdr less = *message;
+    less.msg_iov = &piece;
+    less.msg_iovlen = 1;
+    return real(fd, &less, flags);
+  });
 }
 
 int epoll_ctl(int fd, int operation, int descriptor, epoll_event* event) noexcept {
@@ -252,68 +256,44 @@ int epoll_wait(int fd, epoll_event* events, int most, int timeout) {
 
 int open(const char* path, int flags, ...) {
   REAL(open);
-  mode_t mode = 0;
-  if (flags & (O_CREAT | O_TMPFILE)) {
-    va_list list;
-    va_start(list, flags);
-    mode = va_arg(list, mode_t);
-    va_end(list);
-  }
+  va_list list;
+  va_start(list, flags);
+  const mode_t mode = mode_of(flags, list);
+  va_end(list);
   FAIL_AS(open_call, -1)
   return real(path, flags, mode);
 }
 
 int openat(int directory, const char* path, int flags, ...) {
   REAL(openat);
-  mode_t mode = 0;
-  if (flags & (O_CREAT | O_TMPFILE)) {
-    va_list list;
-    va_start(list, flags);
-    mode = va_arg(list, mode_t);
-    va_end(list);
-  }
+  va_list list;
+  va_start(list, flags);
+  const mode_t mode = mode_of(flags, list);
+  va_end(list);
   FAIL_AS(open_call, -1)
   return real(directory, path, flags, mode);
 }
 
 ssize_t read(int fd, void* data, std::size_t size) {
   REAL(read);
-  if (const auto error = fd == inotify_descriptor ? fault(inotify_read_call) : fault_of(fd, read_call, recv_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1));
-    errno = error;
-    return -1;
-  }
-  return real(fd, data, size);
+  const auto error = fd == inotify_descriptor ? fault(inotify_read_call) : fault_of(fd, read_call, recv_call);
+  return transfer(error, size, [&](std::size_t part) { return real(fd, data, part); });
 }
 
 ssize_t pread(int fd, void* data, std::size_t size, off_t offset) {
   REAL(pread);
-  if (const auto error = fault(read_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), offset);
-    errno = error;
-    return -1;
-  }
-  return real(fd, data, size, offset);
+  return transfer(fault(read_call), size, [&](std::size_t part) { return real(fd, data, part, offset); });
 }
 
 ssize_t write(int fd, const void* data, std::size_t size) {
   REAL(write);
-  if (const auto error = fault_of(fd, write_call, send_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1));
-    errno = error;
-    return -1;
-  }
-  return real(fd, data, size);
+  const auto error = fault_of(fd, write_call, send_call);
+  return transfer(error, size, [&](std::size_t part) { return real(fd, data, part); });
 }
 
 ssize_t pwrite(int fd, const void* data, std::size_t size, off_t offset) {
   REAL(pwrite);
-  if (const auto error = fault(write_call)) {
-    if (error == is_short) return real(fd, data, std::min<std::size_t>(size, 1), offset);
-    errno = error;
-    return -1;
-  }
-  return real(fd, data, size, offset);
+  return transfer(fault(write_call), size, [&](std::size_t part) { return real(fd, data, part, offset); });
 }
 
 int fsync(int fd) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -31,6 +32,7 @@ using Calls = std::vector<std::string>;
 std::mutex mutex;
 bool is_recording = false;
 std::size_t longest_write = SIZE_MAX;  // bytes; more is cut, as a full disk or a signal would
+std::string failing;  // the call that fails, once
 Calls calls;
 
 std::string name_of(int fd) {
@@ -44,6 +46,13 @@ void record(const std::string& call) {
   if (is_recording) calls.push_back(call);
 }
 
+bool is_to_fail(const std::string& call) {
+  const std::lock_guard lock(mutex);
+  if (!is_recording || call != failing) return false;
+  failing.clear();
+  return true;
+}
+
 std::size_t cut(std::size_t bytes) {
   const std::lock_guard lock(mutex);
   return is_recording ? std::min(bytes, longest_write) : bytes;
@@ -55,6 +64,10 @@ extern "C" {
 
 int fsync(int fd) {
   record("fsync " + name_of(fd));
+  if (is_to_fail("fsync " + name_of(fd))) {
+    errno = EIO;
+    return -1;
+  }
   return static_cast<int>(::syscall(SYS_fsync, fd));
 }
 
@@ -130,6 +143,43 @@ TEST_CASE("disk calls: a quarantined message is durable in the quarantine before
   REQUIRE_FALSE(f.disk.set_aside("100.1.1.echo.msul1", "a test"));
   CHECK(calls_of([&] { CHECK_FALSE(f.disk.sync_directory()); }) == Calls{"fsync quarantine", "fsync delayed"});
   CHECK(calls_of([&] { CHECK_FALSE(f.disk.sync_directory()); }) == Calls{"fsync delayed"});
+}
+
+TEST_CASE(
+    "disk calls: a released message is durable in the spool before it is gone from the quarantine, after an error "
+    "too") {
+  Fixture f;
+  f.leave("100.1.1.echo.msul1", "echo:a");
+  REQUIRE_FALSE(f.disk.set_aside("100.1.1.echo.msul1", "a test"));
+  REQUIRE_FALSE(f.disk.sync_directory());
+  REQUIRE_FALSE(f.disk.release({.file = "100.1.1.echo.msul1", .name = "100.1.1.echo.msul1", .reason = {}}));
+  SECTION("no error") {}
+  SECTION("the spool cannot be synced") {
+    failing = "fsync delayed";
+    CHECK(calls_of([&] { CHECK(f.disk.sync_directory()); }) == Calls{"fsync delayed"});
+  }
+  CHECK(calls_of([&] { CHECK_FALSE(f.disk.sync_directory()); }) ==
+        Calls{"fsync delayed", "fsync quarantine", "fsync delayed"});
+}
+
+TEST_CASE("disk calls: a quarantine that could not be synced is synced before the spool again") {
+  Fixture f;
+  f.leave("100.1.1.echo.msul1", "echo:a");
+  REQUIRE_FALSE(f.disk.set_aside("100.1.1.echo.msul1", "a test"));
+  failing = "fsync quarantine";
+  CHECK(calls_of([&] { CHECK(f.disk.sync_directory()); }) == Calls{"fsync quarantine"});
+  CHECK(calls_of([&] { CHECK_FALSE(f.disk.sync_directory()); }) == Calls{"fsync quarantine", "fsync delayed"});
+}
+
+TEST_CASE("disk calls: lines of the permanent log are durable although it has been renamed since") {
+  Fixture f;
+  REQUIRE_FALSE(f.disk.append_log("S:msul1:a"));
+  std::filesystem::rename(f.directory / "lonnet.perm.log", f.directory / "lonnet.perm.log.1");
+  const Calls made = calls_of([&] { CHECK_FALSE(f.disk.append_log("S:msul1:b")); });
+  CHECK(place(made, "fdatasync lonnet.perm.log.1") < place(made, "write lonnet.perm.log"));
+  const Calls synced = calls_of([&] { CHECK_FALSE(f.disk.sync_log()); });
+  CHECK(synced.at(0) == "fdatasync lonnet.perm.log");
+  CHECK(synced.at(1).starts_with("fsync "));  // its directory, for its name
 }
 
 TEST_CASE("disk calls: a new journal is durable before it replaces the old one, and its name before it is used") {

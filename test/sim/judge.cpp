@@ -125,7 +125,7 @@ void Judge::delayed_received(std::size_t number) {
   Delayed& message = delayed_[number];
   std::size_t& latest = latest_delayed_[message.peer];
   if (++message.arrivals == 1) {
-    if (number + 1 < latest) world.violate("order", message.name + " arrives after " + "a later one");
+    if (number + 1 < latest) world.violate("order", message.name + " arrives after a later one");
     latest = number + 1;
   } else {
     world.count("delayed_doubled");
@@ -155,21 +155,21 @@ std::size_t Judge::undelivered() const {
   return count;
 }
 
-void Judge::check_delayed() {
+void Judge::check(const Delayed& message) {
   World& world = World::get();
-  for (const auto& [number, message] : delayed_) {
-    if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
-    if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
-  }
+  if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
+  if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
+}
+
+void Judge::check_delayed() {
+  for (const auto& [number, message] : delayed_) check(message);
 }
 
 void Judge::forget_settled(const std::set<std::string>& left) {
-  World& world = World::get();
   std::erase_if(delayed_, [&](const auto& entry) {
     const Delayed& message = entry.second;
     if (message.period == period_ || left.contains(message.name)) return false;
-    if (message.arrivals == 0 && !message.is_set_aside) world.violate("delayed lost", message.name);
-    if (message.arrivals > 1 && !message.is_named) world.violate("doubled and not named", message.name);
+    check(message);
     delayed_by_line_.erase(message.key);
     delayed_by_name_.erase(message.name);
     return true;

@@ -96,6 +96,7 @@ class Judge {
   bool is_excused(const WrittenLine* line, const Tally* tally) const;
   void wrong(std::string_view kind, const Request& request, std::string_view line, const WrittenLine* written);
   void delayed_received(std::size_t number);
+  static void check(const Delayed& message);
 
   std::map<Key, Tally> tallies_;
   std::map<std::uint64_t, Received> received_;  // by serial number

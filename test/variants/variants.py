@@ -263,8 +263,17 @@ hard(103, "a new journal is renamed before it is on the disk",
 hard(104, "the directory is not synced after the journal was renamed",
      "std::error_code FileSpoolDisk::replace_journal", "return sync(directory_.get()) ?", "return !$V && sync(directory_.get()) ?")
 hard(105, "the quarantine is not synced before messages leave the spool",
-     "std::error_code FileSpoolDisk::sync_directory", "if (const auto error = sync(quarantine_.get()))",
-     "if (const auto error = $V ? std::error_code() : sync(quarantine_.get()))")
+     "std::error_code FileSpoolDisk::sync_directory", "if (!error) error = sync(quarantine_.get())",
+     "if (!error && !$V) error = sync(quarantine_.get())")
+hard(143, "after an error a release is synced in the order of a quarantine",
+     "std::error_code FileSpoolDisk::sync_directory", "if (is_release_unsynced_) {",
+     "if ($V ? std::exchange(is_release_unsynced_, false) : is_release_unsynced_) {")
+hard(144, "lines in a log that has been renamed are not synced",
+     "std::error_code LogFile::open", "std::exchange(has_unsynced_, false) &&", "std::exchange(has_unsynced_, false) && !$V &&")
+hard(145, "the name of a log is not synced",
+     "std::error_code LogFile::sync()", "if (!error) error = sync_name()", "if (!error && !$V) error = sync_name()")
+hard(146, "the answer to a client's own ping is taken for that to the fence, come too early",
+     "bool has_early_fence() const", "!requests_[lines_.size() - 1].is_ping", "($V || !requests_[lines_.size() - 1].is_ping)")
 hard(106, "a write to a file that is cut short is not continued",
      "std::error_code write_all(", "text.remove_prefix(static_cast<std::size_t>(count));",
      "text.remove_prefix($V ? text.size() : static_cast<std::size_t>(count));")

@@ -188,11 +188,18 @@ std::error_code FileSpoolDisk::remove(const std::string& name) {
 
 std::error_code FileSpoolDisk::sync_directory() {
   // A released message is durable in the spool before it is gone from the quarantine; a quarantined one the other way.
-  if (std::exchange(is_release_unsynced_, false)) {
+  // After an error the order is the same.
+  if (is_release_unsynced_) {
     if (const auto error = sync_messages()) return error;
+    is_release_unsynced_ = false;
   }
-  if (std::exchange(is_quarantine_unsynced_, false) && quarantine_) {
-    if (const auto error = sync(quarantine_.get())) return error;
+  if (is_quarantine_unsynced_) {
+    std::error_code error = open_quarantine();
+    if (!error) error = sync(quarantine_.get());
+    // Once a descriptor has reported its error, a later sync of it would report success.
+    if (error) quarantine_.reset();
+    if (error) return error;
+    is_quarantine_unsynced_ = false;
   }
   return sync_messages();
 }

@@ -200,6 +200,22 @@ TEST_CASE("a late copy of an answer is not the answer to a client's own ping") {
   CHECK(h.take() == (is_first ? "close 1; reply 2 con_lost" : "close 1; reply 2 con_lost; open 2"));
 }
 
+TEST_CASE("the answer to a client's own ping is not that to the fence, come too early") {
+  PeerSettings settings = batched();
+  settings.pipeline_safe = *CommandSet::parse("get, ping");
+  Proven h(settings);
+  h.ask(1, "get:1");
+  h.ask(2, "ping");
+  h.ask(3, "get:3");
+  h.lines(1, {"a", "msul3"});
+  CHECK(h.take() == "write 1 get:1 + ping; reply 1 a; write 1 ping + get:3 + ping");
+  h.line(1, "msul3");
+  h.advance(6s);
+  CHECK(h.take().empty());
+  h.lines(1, {"c", "msul3"});
+  CHECK(h.take() == "reply 2 msul3; reply 3 c");
+}
+
 TEST_CASE("the answer to an encrypted ping of a client is not compared with that to the fence") {
   EngineHarness h(batched());
   h.come_up();

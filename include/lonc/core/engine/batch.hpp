@@ -97,10 +97,11 @@ class Batch {
   bool is_fence_answer(std::string_view line) const;
   // All answers have arrived, but not the answer to the fence.
   bool lacks_fence_only() const { return is_fenced() && lines_.size() == requests_.size(); }
-  // Lines are still expected, yet the latest one reads like the answer to the fence, which must be the last line: one
-  // was omitted.
+  // Lines are still expected, yet the latest one reads like the answer to the fence, which must be the last line, and
+  // answers no ping of a client: one was omitted.
   bool has_early_fence() const {
-    return is_fenced() && lines_.size() != 0 && !lines_.is_complete() && is_fence_answer(lines_.back());
+    return is_fenced() && lines_.size() != 0 && !lines_.is_complete() && is_fence_answer(lines_.back()) &&
+           !requests_[lines_.size() - 1].is_ping;
   }
   // The batch is a single request, and the only line that has arrived is its answer, even if the connection has ended.
   bool has_sole_answer() const {
