@@ -16,14 +16,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
